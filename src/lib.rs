@@ -1,0 +1,10 @@
+//! Luigi deploys many applications as one from CI, in an order that can be
+//! predicted, and leaves evidence.
+//!
+//! The order of the modules is the architecture: a module imports only modules
+//! declared above it. Everything down to `report` is pure: values in, values
+//! out, no clock, no environment, no randomness. `tests/it/tidy.rs` holds both.
+
+pub mod name;
+pub mod object;
+pub mod problem;
