@@ -5,6 +5,7 @@
 //! declared above it. Everything down to `report` is pure: values in, values
 //! out, no clock, no environment, no randomness. `tests/it/tidy.rs` holds both.
 
+pub mod catalog;
 pub mod name;
 pub mod object;
 pub mod problem;
