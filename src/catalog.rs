@@ -3,4 +3,5 @@
 //! Opens nothing itself: files come through `files::Files`, rendered parents
 //! from the caller. One file per format.
 
+pub mod app;
 pub mod job;

@@ -5,7 +5,12 @@
 //! declared above it. Everything down to `report` is pure: values in, values
 //! out, no clock, no environment, no randomness. `tests/it/tidy.rs` holds both.
 
-pub mod catalog;
 pub mod name;
-pub mod object;
 pub mod problem;
+pub mod object;
+pub mod catalog;
+pub mod change;
+pub mod affected;
+pub mod plan;
+pub mod policy;
+pub mod record;
