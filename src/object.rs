@@ -2,6 +2,7 @@
 //!
 //! Does not know where text comes from, and never asks a server.
 pub mod diff;
+pub mod yaml;
 use serde::Serialize;
 /// identity
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
