@@ -8,3 +8,7 @@
 pub mod name;
 pub mod object;
 pub mod problem;
+
+pub mod files;
+
+pub mod outside;
