@@ -8,9 +8,12 @@
 pub mod name;
 pub mod problem;
 pub mod object;
+pub mod files;
+pub mod config;
 pub mod catalog;
 pub mod change;
 pub mod affected;
 pub mod plan;
 pub mod policy;
 pub mod record;
+pub mod outside;
