@@ -3,4 +3,6 @@
 //! Opens nothing itself: files come through `files::Files`, rendered parents
 //! from the caller. One file per format.
 
+pub mod chart;
 pub mod job;
+pub mod kustomization;
