@@ -6,3 +6,4 @@
 pub mod chart;
 pub mod job;
 pub mod kustomization;
+pub mod substitute;
