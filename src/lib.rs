@@ -9,3 +9,7 @@ pub mod catalog;
 pub mod name;
 pub mod object;
 pub mod problem;
+
+pub mod files;
+
+pub mod outside;
