@@ -35,6 +35,11 @@ impl Doc {
         Self { json, node: None, place, definition: OnceLock::new() }
     }
 
+    /// A document that a parent rendered from a raw one, whose places it keeps.
+    pub fn rendered_from(json: Json, raw: &Self) -> Self {
+        Self { json, node: raw.node.clone(), place: raw.place.clone(), definition: OnceLock::new() }
+    }
+
     /// The document with places; `None` for a rendered one.
     pub fn node(&self) -> Option<&Node> {
         self.node.as_ref()
@@ -154,6 +159,7 @@ type Parsed = Arc<(Vec<Arc<Doc>>, Vec<Problem>)>;
 #[derive(Debug, Default)]
 pub struct Parses {
     by_blob: Mutex<BTreeMap<(ObjectId, RepoPath), Parsed>>,
+    defining_trees: Mutex<BTreeMap<ObjectId, bool>>,
 }
 
 impl Parses {
@@ -201,6 +207,25 @@ impl Parses {
             self.lock().extend(result?);
         }
         Ok(())
+    }
+
+    /// Whether a tree may define apps; `find_out` is asked once per tree.
+    pub fn tree_defines(
+        &self,
+        tree: ObjectId,
+        find_out: impl FnOnce() -> Result<bool, ReadError>,
+    ) -> Result<bool, ReadError> {
+        let known = |this: &Self| this.trees().get(&tree).copied();
+        if let Some(found) = known(self) {
+            return Ok(found);
+        }
+        let found = find_out()?;
+        self.trees().insert(tree, found);
+        Ok(found)
+    }
+
+    fn trees(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectId, bool>> {
+        self.defining_trees.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(ObjectId, RepoPath), Parsed>> {

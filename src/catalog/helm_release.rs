@@ -14,6 +14,7 @@ use super::doc::{Doc, at};
 use super::flux::{Origin, origin};
 use super::format::{Context, Header, HelmOptions, content, depends_on, job, remote};
 use super::job::Values;
+use super::kinds::ConfigMaps;
 use crate::files::ReadError;
 use crate::name::{AppId, Digest, RepoPath};
 use crate::problem::{Code, Problem};
@@ -31,20 +32,19 @@ pub fn header(context: &Context<'_>, doc: &Arc<Doc>, id: AppId, parent: Parent) 
         header.problems.push(Problem::new(Code::AppField, Some(doc.place_of(&["spec"])), message));
     }
     depends_on(doc, "HelmRelease", &mut header);
-    header.app.definition = with_values_from(context, doc, &header.app.definition);
     header
 }
 
 /// The definition together with the ConfigMaps that it takes values from: their
 /// content is part of what is deployed.
-fn with_values_from(context: &Context<'_>, doc: &Doc, definition: &Arc<Json>) -> Arc<Json> {
+pub fn with_values_from(config_maps: &ConfigMaps, doc: &Doc, definition: &Arc<Json>) -> Arc<Json> {
     let Some(list) = doc.at(&["spec", "valuesFrom"]).and_then(Json::as_array) else {
         return Arc::clone(definition);
     };
     let mut seen = serde_json::Map::new();
     for item in list {
         let name = at(item, &["name"]).and_then(Json::as_str).unwrap_or("");
-        if let Some(data) = context.config_maps.get(doc.namespace(), name) {
+        if let Some(data) = config_maps.get(doc.namespace(), name) {
             seen.insert(name.to_owned(), json!(Digest::of(json!(data).to_string().as_bytes())));
         }
     }
