@@ -30,12 +30,23 @@ use doc::Parses;
 use job::Job;
 use scope::Scope;
 
+use serde::Serialize;
+
 use crate::config::Config;
 use crate::files::{Files, ReadError};
 use crate::name::{AppKey, Digest, Environment, RepoUrl};
 use crate::object::Object;
-use crate::plan::Completeness;
 use crate::problem::Problem;
+
+/// Whether a catalog holds every app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Completeness {
+    /// Every app was seen.
+    Complete,
+    /// Some may be hidden by problems.
+    Incomplete,
+}
 
 /// Every app of one environment at one commit.
 #[derive(Debug, Clone, Default)]

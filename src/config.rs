@@ -173,9 +173,10 @@ impl Config {
     pub fn environments_in_order(&self) -> Vec<&Environment> {
         let mut done: Vec<&Environment> = Vec::new();
         while done.len() < self.environments.len() {
-            let next = self.environments.iter().find(|(name, env)| {
-                !done.contains(name) && env.after.iter().all(|a| done.contains(&a))
-            });
+            let next = self
+                .environments
+                .iter()
+                .find(|(name, env)| !done.contains(name) && env.after.iter().all(|a| done.contains(&a)));
             match next {
                 Some((name, _)) => done.push(name),
                 None => break,

@@ -11,6 +11,7 @@ pub mod object;
 pub mod files;
 pub mod config;
 pub mod catalog;
+pub mod graph;
 pub mod change;
 pub mod affected;
 pub mod plan;

@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use crate::affected::{Action, Reason};
+pub use crate::catalog::Completeness;
 use crate::change::ChangeKind;
 use crate::name::{AppId, CommitId, Digest, Environment};
 use crate::object::diff::ObjectChange;
@@ -30,16 +31,6 @@ pub struct Plan {
     /// digests and deletes. No commit ids, so a squash that changes nothing
     /// keeps it.
     pub digest: Digest,
-}
-
-/// Whether a catalog holds every app.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Completeness {
-    /// Every app was seen.
-    Complete,
-    /// Some may be hidden by problems.
-    Incomplete,
 }
 
 /// One app's part of a plan.

@@ -165,3 +165,11 @@ impl std::fmt::Display for AppRef {
         }
     }
 }
+
+impl std::fmt::Display for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let server = if self.server.is_empty() { "the default cluster" } else { &self.server };
+        let namespace = if self.namespace.is_empty() { "no namespace" } else { &self.namespace };
+        write!(f, "{server}, {namespace}")
+    }
+}

@@ -202,7 +202,12 @@ impl Reader<'_> {
         }))
     }
 
-    fn tool(&self, closure: &mut Closure<'_>, dir: &RepoPath, place: &Place) -> Result<Option<Tool>, ReadError> {
+    fn tool(
+        &self,
+        closure: &mut Closure<'_>,
+        dir: &RepoPath,
+        place: &Place,
+    ) -> Result<Option<Tool>, ReadError> {
         if at(self.source, &["plugin"]).is_some() {
             let why = "a config management plugin renders it".to_owned();
             closure.unknown.insert(Unknown { place: self.place(&["plugin"]), why });
@@ -260,7 +265,9 @@ impl Reader<'_> {
         dir: &RepoPath,
         place: &Place,
     ) -> Result<Option<Tool>, ReadError> {
-        if at(self.source, &["directory", "jsonnet"]).is_some_and(|j| j.as_object().is_none_or(|o| !o.is_empty())) {
+        if at(self.source, &["directory", "jsonnet"])
+            .is_some_and(|j| j.as_object().is_none_or(|o| !o.is_empty()))
+        {
             let why = "jsonnet is not evaluated".to_owned();
             closure.unknown.insert(Unknown { place: self.place(&["directory", "jsonnet"]), why });
         }
@@ -275,7 +282,11 @@ impl Reader<'_> {
 
     /// The Helm options; value files become inputs. `chart` is `None` where the
     /// chart itself is elsewhere.
-    fn helm_options(&self, closure: &mut Closure<'_>, chart: Option<&RepoPath>) -> Result<HelmOptions, ReadError> {
+    fn helm_options(
+        &self,
+        closure: &mut Closure<'_>,
+        chart: Option<&RepoPath>,
+    ) -> Result<HelmOptions, ReadError> {
         let get = |path: &[&str]| at(self.source, &[&["helm"], path].concat());
         let string = |key: &str| get(&[key]).and_then(Json::as_str).map(str::to_owned);
         let mut options = HelmOptions {
@@ -286,7 +297,8 @@ impl Reader<'_> {
             ..HelmOptions::default()
         };
         let list = |key: &str| get(&[key]).and_then(Json::as_array).cloned().unwrap_or_default();
-        options.api_versions = list("apiVersions").iter().filter_map(Json::as_str).map(str::to_owned).collect();
+        options.api_versions =
+            list("apiVersions").iter().filter_map(Json::as_str).map(str::to_owned).collect();
         for (i, file) in list("valueFiles").iter().enumerate() {
             let place = self.place(&["helm", "valueFiles", &i.to_string()]);
             self.value_file(closure, chart, file.as_str().unwrap_or(""), &place, &mut options)?;
@@ -306,7 +318,9 @@ impl Reader<'_> {
             let place = self.place(&["helm", "fileParameters", &i.to_string()]);
             if let Some(path) = self.input_path(closure, chart, text(parameter, &["path"]), &place) {
                 closure.file(&path, &place)?;
-                options.sets.push(Set { name: text(parameter, &["name"]).to_owned(), value: SetValue::File(path) });
+                options
+                    .sets
+                    .push(Set { name: text(parameter, &["name"]).to_owned(), value: SetValue::File(path) });
             }
         }
         Ok(options)
@@ -349,7 +363,11 @@ impl Reader<'_> {
         match path {
             Ok(path) => Some(path),
             Err(error) => {
-                closure.problems.push(Problem::new(Code::PathEscapes, Some(place.clone()), error.to_string()));
+                closure.problems.push(Problem::new(
+                    Code::PathEscapes,
+                    Some(place.clone()),
+                    error.to_string(),
+                ));
                 None
             }
         }
@@ -388,8 +406,14 @@ impl Reader<'_> {
 
     /// Files that a value-file glob matches, by name; the folder searched becomes
     /// an input, since a new file in it may match.
-    fn glob(&self, closure: &mut Closure<'_>, glob: &RepoPath, place: &Place) -> Result<Vec<RepoPath>, ReadError> {
-        let fixed: Vec<&str> = glob.as_str().split('/').take_while(|p| !p.contains(['*', '?', '['])).collect();
+    fn glob(
+        &self,
+        closure: &mut Closure<'_>,
+        glob: &RepoPath,
+        place: &Place,
+    ) -> Result<Vec<RepoPath>, ReadError> {
+        let fixed: Vec<&str> =
+            glob.as_str().split('/').take_while(|p| !p.contains(['*', '?', '['])).collect();
         let Ok(dir) = RepoPath::parse(&fixed.join("/")) else { return Ok(Vec::new()) };
         let matcher = globset::GlobBuilder::new(glob.as_str()).literal_separator(true).build();
         let Ok(matcher) = matcher.map(|g| g.compile_matcher()) else { return Ok(Vec::new()) };
@@ -398,7 +422,9 @@ impl Reader<'_> {
         closure.tree(&found, id, place)?;
         let mut out = Vec::new();
         walk(self.context.files, id, &dir, &mut |path, entry| {
-            if matches!(entry.kind, EntryKind::File | EntryKind::Executable) && matcher.is_match(path.as_str()) {
+            if matches!(entry.kind, EntryKind::File | EntryKind::Executable)
+                && matcher.is_match(path.as_str())
+            {
                 out.push(path);
             }
             Ok(Next::Enter)

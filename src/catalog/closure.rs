@@ -211,9 +211,15 @@ impl<'a> Closure<'a> {
 
     /// Follows a kustomization. `replace` is the text that stands in for its
     /// file, where a controller would write one.
-    pub fn kustomize(&mut self, dir: &RepoPath, replace: Option<&str>, place: &Place) -> Result<(), ReadError> {
+    pub fn kustomize(
+        &mut self,
+        dir: &RepoPath,
+        replace: Option<&str>,
+        place: &Place,
+    ) -> Result<(), ReadError> {
         if self.open.contains(dir) {
-            let mut circle: Vec<&str> = self.open.iter().skip_while(|d| *d != dir).map(RepoPath::as_str).collect();
+            let mut circle: Vec<&str> =
+                self.open.iter().skip_while(|d| *d != dir).map(RepoPath::as_str).collect();
             circle.push(dir.as_str());
             let message = format!("kustomizations include one another: {}", circle.join(" → "));
             self.problem(Code::ContentCycle, place, message);
@@ -225,7 +231,8 @@ impl<'a> Closure<'a> {
         let own = self.kustomization_of(dir, place)?;
         let (node, file) = match (replace, own) {
             (Some(text), own) => {
-                let file = own.map_or_else(|| dir.child(kustomization::FILE_NAMES[0]), |(found, _)| found.real);
+                let file =
+                    own.map_or_else(|| dir.child(kustomization::FILE_NAMES[0]), |(found, _)| found.real);
                 let (node, problems) = crate::object::yaml::document(file.as_str(), text.as_bytes());
                 self.problems.extend(problems);
                 (node, file)

@@ -191,9 +191,10 @@ impl Parses {
                     scope.spawn(move || {
                         let ids: Vec<ObjectId> = chunk.iter().map(|(_, id)| *id).collect();
                         let blobs = files.blobs(&ids)?;
-                        let parsed = chunk.iter().zip(blobs).map(|((path, id), blob)| {
-                            ((*id, path.clone()), parse(path, &blob))
-                        });
+                        let parsed = chunk
+                            .iter()
+                            .zip(blobs)
+                            .map(|((path, id), blob)| ((*id, path.clone()), parse(path, &blob)));
                         Ok(parsed.collect())
                     })
                 })

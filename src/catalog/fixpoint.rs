@@ -205,7 +205,11 @@ impl Fixpoint<'_> {
                     }
                 },
                 Err(error) => {
-                    closure.problems.push(Problem::new(Code::PathEscapes, Some(place.clone()), error.to_string()));
+                    closure.problems.push(Problem::new(
+                        Code::PathEscapes,
+                        Some(place.clone()),
+                        error.to_string(),
+                    ));
                 }
             }
         }
@@ -428,7 +432,8 @@ impl Fixpoint<'_> {
             Ok(id) => id,
             Err(error) => {
                 let place = doc.place_of(&["metadata", "name"]);
-                let code = if doc.json.to_string().contains("{{") { Code::DocumentTemplated } else { Code::AppName };
+                let code =
+                    if doc.json.to_string().contains("{{") { Code::DocumentTemplated } else { Code::AppName };
                 return self.add(Problem::new(code, Some(place), format!("{}: {error}", doc.kind())));
             }
         };
@@ -447,7 +452,9 @@ impl Fixpoint<'_> {
             }
         }
         if let Some(known) = self.slots.get(&id) {
-            if self.ranks.get(&id) == Some(&rank) && !(known.doc.place == doc.place && known.doc.json == doc.json) {
+            if self.ranks.get(&id) == Some(&rank)
+                && !(known.doc.place == doc.place && known.doc.json == doc.json)
+            {
                 let message = format!("{id} is defined at {} too", known.doc.place);
                 self.add(Problem::new(Code::AppDuplicate, Some(doc.place.clone()), message));
             }
@@ -518,7 +525,8 @@ impl Fixpoint<'_> {
             let key = AppKey { environment: self.request.environment.clone(), app: id };
             self.problems.extend(app.content.problems.iter().cloned().map(|p| p.of(&key)));
             if app.format == Format::FluxHelmRelease {
-                app.definition = helm_release::with_values_from(&self.config_maps, &slot.doc, &app.definition);
+                app.definition =
+                    helm_release::with_values_from(&self.config_maps, &slot.doc, &app.definition);
             }
             apps.insert(key, app);
         }

@@ -27,7 +27,9 @@ pub fn header(context: &Context<'_>, doc: &Arc<Doc>, id: AppId, parent: Parent) 
     let text = |path: &[&str]| doc.text(path).unwrap_or("").to_owned();
     header.app.destination.server = text(&["spec", "kubeConfig", "secretRef", "name"]);
     header.app.destination.namespace = text(&["spec", "targetNamespace"]);
-    if doc.text(&["spec", "sourceRef", "name"]).is_none() || doc.text(&["spec", "sourceRef", "kind"]).is_none() {
+    if doc.text(&["spec", "sourceRef", "name"]).is_none()
+        || doc.text(&["spec", "sourceRef", "kind"]).is_none()
+    {
         let message = "a Kustomization needs spec.sourceRef with kind and name";
         let place = doc.place_of(&["spec", "sourceRef"]);
         header.problems.push(Problem::new(Code::AppField, Some(place), message));
@@ -135,7 +137,8 @@ fn alias_origin(context: &Context<'_>, generator: &Doc, alias: &str) -> Origin {
     for source in sources.into_iter().flatten() {
         let text = |key: &str| at(source, &[key]).and_then(Json::as_str).unwrap_or("");
         if text("alias") == alias {
-            let namespace = if text("namespace").is_empty() { generator.namespace() } else { text("namespace") };
+            let namespace =
+                if text("namespace").is_empty() { generator.namespace() } else { text("namespace") };
             return origin(context, text("kind"), namespace, text("name"));
         }
     }
@@ -177,7 +180,9 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadErr
     let mounts = match origin(context, kind, namespace, name) {
         Origin::Here(mounts) => mounts,
         Origin::Wait => return Ok(Read::Waits { config_maps: Vec::new() }),
-        Origin::Elsewhere { what, revision } => return Ok(Read::Content(Box::new(elsewhere(&what, &revision)))),
+        Origin::Elsewhere { what, revision } => {
+            return Ok(Read::Content(Box::new(elsewhere(&what, &revision))));
+        }
         Origin::Nowhere => {
             let exists = matches!(context.closure(&[]).locate(&path, &place)?.what, What::Tree(_));
             let source = doc.place_of(&["spec", "sourceRef"]);
@@ -188,8 +193,9 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadErr
                 content.problems.push(problem);
                 return Ok(Read::Content(Box::new(content)));
             }
-            let message =
-                format!("{kind} {namespace}/{name} is defined nowhere; {path} exists here, so this repository is taken");
+            let message = format!(
+                "{kind} {namespace}/{name} is defined nowhere; {path} exists here, so this repository is taken"
+            );
             notes.push(Problem::new(Code::SourceAssumed, Some(source), message));
             Vec::new()
         }

@@ -10,7 +10,9 @@ use serde_json::Value as Json;
 use super::app::{App, AppRef, Carried, Content, Destination, Format, Need, Parent, Remote};
 use super::closure::{Closure, What};
 use super::doc::{Doc, Parses};
-use super::job::{Crds, Depth, Dependency, Helm, Job, Kustomize, Mount, Plain, Set, Substitute, Tool, Values};
+use super::job::{
+    Crds, Dependency, Depth, Helm, Job, Kustomize, Mount, Plain, Set, Substitute, Tool, Values,
+};
 use super::kinds::{ConfigMaps, FluxSources};
 use super::scope::{Scope, is_exact};
 use crate::config::Config;
@@ -92,7 +94,11 @@ pub fn depends_on(doc: &Doc, kind: &str, header: &mut Header) {
         match AppId::new(kind, namespace, name) {
             Ok(id) => header.app.needs.push(Need { app: AppRef::Exact(id), place }),
             Err(error) => {
-                header.problems.push(Problem::new(Code::AppField, Some(place), format!("dependsOn: {error}")));
+                header.problems.push(Problem::new(
+                    Code::AppField,
+                    Some(place),
+                    format!("dependsOn: {error}"),
+                ));
             }
         }
     }

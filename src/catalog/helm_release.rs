@@ -26,7 +26,8 @@ pub fn header(context: &Context<'_>, doc: &Arc<Doc>, id: AppId, parent: Parent) 
     header.app.carried = carried;
     let namespace = doc.text(&["spec", "targetNamespace"]).unwrap_or(doc.namespace()).to_owned();
     header.app.destination.namespace = namespace;
-    header.app.destination.server = doc.text(&["spec", "kubeConfig", "secretRef", "name"]).unwrap_or("").to_owned();
+    header.app.destination.server =
+        doc.text(&["spec", "kubeConfig", "secretRef", "name"]).unwrap_or("").to_owned();
     if doc.at(&["spec", "chart"]).is_none() && doc.at(&["spec", "chartRef"]).is_none() {
         let message = "a HelmRelease needs spec.chart or spec.chartRef";
         header.problems.push(Problem::new(Code::AppField, Some(doc.place_of(&["spec"])), message));
@@ -60,9 +61,11 @@ pub fn with_values_from(config_maps: &ConfigMaps, doc: &Doc, definition: &Arc<Js
 pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Option<Content>, ReadError> {
     let text = |path: &[&str]| doc.text(path).unwrap_or("");
     let by_reference = doc.at(&["spec", "chartRef"]).is_some();
-    let keys: &[&str] = if by_reference { &["spec", "chartRef"] } else { &["spec", "chart", "spec", "sourceRef"] };
+    let keys: &[&str] =
+        if by_reference { &["spec", "chartRef"] } else { &["spec", "chart", "spec", "sourceRef"] };
     let key = |name: &'static str| doc.text(&[keys, &[name]].concat()).unwrap_or("");
-    let (chart, version) = (text(&["spec", "chart", "spec", "chart"]), text(&["spec", "chart", "spec", "version"]));
+    let (chart, version) =
+        (text(&["spec", "chart", "spec", "chart"]), text(&["spec", "chart", "spec", "version"]));
     let namespace = if key("namespace").is_empty() { doc.namespace() } else { key("namespace") };
     let found = origin(context, key("kind"), namespace, key("name"));
     match found {
@@ -106,7 +109,11 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Option<Conten
 }
 
 fn named_chart(source: &str, chart: &str, version: &str) -> Content {
-    let what = if chart.is_empty() { source.to_owned() } else { format!("{}/{chart}", source.trim_end_matches('/')) };
+    let what = if chart.is_empty() {
+        source.to_owned()
+    } else {
+        format!("{}/{chart}", source.trim_end_matches('/'))
+    };
     let name = if chart.is_empty() { source } else { chart };
     let why = format!("chart {name} {version} not fetched");
     Content { remotes: vec![remote(what, version)], not_rendered: vec![why], ..Content::default() }

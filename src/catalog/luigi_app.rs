@@ -28,18 +28,18 @@ pub fn header(context: &Context<'_>, doc: &Arc<Doc>, id: AppId, parent: Parent) 
     let text = |path: &[&str]| doc.text(path).unwrap_or("").to_owned();
     header.app.destination.namespace = text(&["spec", "namespace"]);
     header.app.destination.server = text(&["spec", "server"]);
-    for (path, known) in [
-        (&["spec"][..], &SPEC[..]),
-        (&["spec", "source"], &SOURCE),
-        (&["spec", "source", "helm"], &HELM),
-    ] {
+    for (path, known) in
+        [(&["spec"][..], &SPEC[..]), (&["spec", "source"], &SOURCE), (&["spec", "source", "helm"], &HELM)]
+    {
         unknown_keys(doc, path, known, &mut header);
     }
     if doc.at(&["spec", "source"]).is_none() {
         let message = "an App needs spec.source";
         header.problems.push(Problem::new(Code::AppField, Some(doc.place_of(&["spec"])), message));
     }
-    let wrong = |i: &str| Problem::new(Code::AppField, Some(doc.place_of(&["spec", "needs", i])), "needs is a list of names");
+    let wrong = |i: &str| {
+        Problem::new(Code::AppField, Some(doc.place_of(&["spec", "needs", i])), "needs is a list of names")
+    };
     match doc.at(&["spec", "needs"]) {
         None => {}
         Some(Json::Array(list)) => {
@@ -62,7 +62,8 @@ fn unknown_keys(doc: &Doc, path: &[&str], known: &[&str], header: &mut Header) {
     let Some(map) = doc.at(path).and_then(Json::as_object) else { return };
     for key in map.keys().filter(|k| !known.contains(&k.as_str())) {
         let place = doc.place_of(&[path, &[key.as_str()]].concat());
-        let problem = Problem::new(Code::AppField, Some(place), format!("{} has no key {key:?}", path.join(".")));
+        let problem =
+            Problem::new(Code::AppField, Some(place), format!("{} has no key {key:?}", path.join(".")));
         header.problems.push(problem.help(format!("Its keys are: {}.", known.join(", "))));
     }
 }

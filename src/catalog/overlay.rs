@@ -102,7 +102,8 @@ fn strategic(spec: &Json) -> Option<Json> {
 /// … and JSON 6902 patches too.
 fn json6902(spec: &Json) -> Option<Json> {
     let list = at(spec, &["patchesJson6902"])?.as_array()?;
-    let patch = |p: &Json| json!({"target": at(p, &["target"]), "patch": at(p, &["patch"]).map(Json::to_string)});
+    let patch =
+        |p: &Json| json!({"target": at(p, &["target"]), "patch": at(p, &["patch"]).map(Json::to_string)});
     Some(Json::Array(list.iter().map(patch).collect()))
 }
 

@@ -27,7 +27,8 @@ fn is_manifest(name: &str) -> bool {
 
 /// The manifests that a glob of `apps` matches, by path.
 pub fn matching(files: &dyn Files, glob: &str) -> Result<Blobs, ReadError> {
-    let Ok(matcher) = GlobBuilder::new(glob).literal_separator(true).build().map(|g| g.compile_matcher()) else {
+    let Ok(matcher) = GlobBuilder::new(glob).literal_separator(true).build().map(|g| g.compile_matcher())
+    else {
         return Ok(Vec::new());
     };
     let fixed: Vec<&str> = glob.split('/').take_while(|p| !p.contains(['*', '?', '[', '{'])).collect();
@@ -60,7 +61,8 @@ pub fn plain_files(files: &dyn Files, job: &Job, plain: &Plain) -> Result<Blobs,
     let include = plain.include.as_deref().and_then(matcher);
     let exclude = plain.exclude.as_deref().and_then(matcher);
     let wanted = |relative: &str| {
-        include.as_ref().is_none_or(|m| m.is_match(relative)) && !exclude.as_ref().is_some_and(|m| m.is_match(relative))
+        include.as_ref().is_none_or(|m| m.is_match(relative))
+            && !exclude.as_ref().is_some_and(|m| m.is_match(relative))
     };
     let mut out = Vec::new();
     match files.entry(&dir)? {

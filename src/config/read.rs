@@ -106,7 +106,8 @@ impl Reader<'_> {
     }
 
     fn root(&mut self, root: &Node) {
-        const KEYS: &[&str] = &["apiVersion", "kind", "urls", "environments", "ledger", "branch", "deploy", "render"];
+        const KEYS: &[&str] =
+            &["apiVersion", "kind", "urls", "environments", "ledger", "branch", "deploy", "render"];
         for entry in self.map(root, "luigi.yaml") {
             match entry.key.as_str() {
                 "apiVersion" => {
@@ -154,8 +155,12 @@ impl Reader<'_> {
     fn environment(&mut self, entry: &Entry) -> EnvironmentConfig {
         const KEYS: &[&str] = &["apps", "after", "engine"];
         let place = Place::new(self.file, entry.mark.line, entry.mark.column);
-        let mut out =
-            EnvironmentConfig { apps: Vec::new(), after: Vec::new(), engine: Engine::Ledger, place: place.clone() };
+        let mut out = EnvironmentConfig {
+            apps: Vec::new(),
+            after: Vec::new(),
+            engine: Engine::Ledger,
+            place: place.clone(),
+        };
         let what = format!("environment {}", entry.key);
         for field in self.map(&entry.value, &what) {
             match field.key.as_str() {
@@ -197,7 +202,9 @@ impl Reader<'_> {
                         self.unknown(option, "engine.ledger", &[]);
                     }
                 }
-                "kubernetes" | "argocd" | "flux" => self.unsupported(entry, &format!("engine: {}", entry.key)),
+                "kubernetes" | "argocd" | "flux" => {
+                    self.unsupported(entry, &format!("engine: {}", entry.key))
+                }
                 _ => self.unknown(entry, "engine", &["ledger"]),
             }
         }
@@ -215,7 +222,11 @@ impl Reader<'_> {
                 Value::Text(glob) => self.glob(item, glob),
                 Value::Map(entries) if entries.len() == 1 => self.parent(&entries[0]),
                 Value::Null | Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Map(_) => {
-                    self.wrong(item, "an entry of apps", "a path, {kustomize: path} or {helm: {path, valueFiles}}");
+                    self.wrong(
+                        item,
+                        "an entry of apps",
+                        "a path, {kustomize: path} or {helm: {path, valueFiles}}",
+                    );
                     None
                 }
             };
@@ -345,8 +356,12 @@ impl Reader<'_> {
             match entry.key.as_str() {
                 "network" if entry.value.as_list().is_some_and(<[Node]>::is_empty) => {}
                 "network" => self.unsupported(entry, "render.network"),
-                "kubeVersion" => self.config.render.kube_version = self.text(&entry.value, "render.kubeVersion"),
-                "apiVersions" => self.config.render.api_versions = self.texts(&entry.value, "render.apiVersions"),
+                "kubeVersion" => {
+                    self.config.render.kube_version = self.text(&entry.value, "render.kubeVersion")
+                }
+                "apiVersions" => {
+                    self.config.render.api_versions = self.texts(&entry.value, "render.apiVersions")
+                }
                 _ => self.unknown(entry, "render", &["network", "kubeVersion", "apiVersions"]),
             }
         }
