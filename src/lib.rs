@@ -14,3 +14,4 @@ pub mod affected;
 pub mod plan;
 pub mod policy;
 pub mod record;
+pub mod deploy;
