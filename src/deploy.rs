@@ -225,13 +225,13 @@ impl StepOrder {
 impl MachineStep {
     fn status(&self) -> StepStatus {
         match (self.state, self.action) {
-            (StepState::Pending | StepState::Skipped, _) => StepStatus::Pending,
+            // A check that nobody waited out says nothing about the app.
+            (StepState::Pending | StepState::Skipped, _) | (StepState::Settling, Action::Verify) => {
+                StepStatus::Pending
+            }
             (StepState::Settled, Action::Apply) => StepStatus::Delivered,
             (StepState::Settled, Action::Verify) => StepStatus::Verified,
             (StepState::Settled, Action::Prune) => StepStatus::Pruned,
-            // A watch that nobody waited out says nothing about the app; what
-            // was written and not put back is for a person to look at.
-            (StepState::Settling, Action::Verify) => StepStatus::Pending,
             (StepState::Applying | StepState::Settling | StepState::Failed, _) => StepStatus::Failed,
             (StepState::Undone, _) => StepStatus::RolledBack,
             (StepState::Undoing | StepState::UndoFailed, _) => StepStatus::Stuck,

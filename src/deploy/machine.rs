@@ -111,7 +111,9 @@ impl Deployment {
             }
             Event::Refused { apps, reason } => {
                 let numbers = self.all(event, apps, &[StepState::Applying])?;
-                numbers.iter().for_each(|number| self.steps[*number].trace = Trace::None);
+                for number in &numbers {
+                    self.steps[*number].trace = Trace::None;
+                }
                 self.set(&numbers, StepState::Failed, Some(reason));
                 Ok(self.stop(Cause::Failure))
             }
@@ -233,7 +235,9 @@ impl Deployment {
             Action::Prune => Effect::Prune(apps),
         };
         self.set(&batch, StepState::Applying, None);
-        batch.iter().for_each(|number| self.steps[*number].trace = Trace::Possible);
+        for number in &batch {
+            self.steps[*number].trace = Trace::Possible;
+        }
         self.begun.push(batch);
         Effects(vec![effect])
     }
