@@ -7,6 +7,7 @@
 
 pub mod name;
 pub mod problem;
+pub mod files;
 pub mod object;
 pub mod catalog;
 pub mod change;
@@ -15,3 +16,5 @@ pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod deploy;
+
+pub mod outside;
