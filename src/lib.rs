@@ -16,5 +16,6 @@ pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod deploy;
+pub mod ledger;
 
 pub mod outside;
