@@ -16,5 +16,7 @@ pub mod change;
 pub mod affected;
 pub mod plan;
 pub mod policy;
+pub mod deploy;
+pub mod ledger;
 pub mod record;
 pub mod outside;

@@ -62,3 +62,26 @@ pub struct Step {
     /// Versions of its remote inputs, as `what@revision`.
     pub pins: Vec<String>,
 }
+
+/// The digest of a plan: SHA-256 of the canonical JSON of the environment and
+/// the ordered steps with their object digests and deletes.
+pub fn digest(environment: &Environment, steps: &[Step]) -> Result<Digest, serde_json::Error> {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        app: &'a AppId,
+        action: Action,
+        digest: Option<Digest>,
+        deletes: &'a [ObjectKey],
+    }
+    let line = |step: &'_ Step| {
+        serde_json::to_value(Line {
+            app: &step.app,
+            action: step.action,
+            digest: step.digest,
+            deletes: &step.deletes,
+        })
+    };
+    let lines = steps.iter().map(line).collect::<Result<Vec<_>, _>>()?;
+    let all = serde_json::json!({ "environment": environment, "steps": lines });
+    Ok(Digest::of(&serde_json_canonicalizer::to_vec(&all)?))
+}
