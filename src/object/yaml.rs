@@ -6,6 +6,7 @@
 
 mod base64;
 mod build;
+mod mapping;
 mod scalar;
 mod split;
 
@@ -136,6 +137,9 @@ fn read_chunk(
             )
             .help("Put what follows `---` on the next line; kubectl refuses it here."),
         );
+        return;
+    }
+    if chunk.text.trim_start().is_empty() {
         return;
     }
     let mut faults = Vec::new();
