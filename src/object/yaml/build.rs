@@ -9,7 +9,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInpu
 
 use super::mapping::MapBuilder;
 use super::scalar::{self, Scalar};
-use super::split::Chunk;
+use super::split::{self, Chunk};
 use super::{Entry, MAX_DEPTH, MAX_NODES, Mark, Node, Value};
 use crate::problem::{Code, Problem};
 
@@ -90,20 +90,33 @@ pub(super) fn document(
 }
 
 fn check_characters(chunk: &Chunk<'_>) -> Result<(), Fault> {
-    let bytes = chunk.text.as_bytes();
-    let top = Mark { line: chunk.lines_before + 1, column: 1 };
-    let control = |byte: &u8| (*byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) || *byte == 0x7f;
-    if bytes.iter().any(control) {
-        let at = bytes.iter().position(control).unwrap_or(0);
-        let before = super::split::place_after(bytes.get(..at).unwrap_or_default());
-        let mark = Mark { line: before.line + chunk.lines_before, column: before.column };
-        return Err(Fault::new(Code::YamlSyntax, mark, "YAML may not hold control characters"));
+    let text = chunk.text;
+    let ascii_control = |byte: u8| (byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) || byte == 0x7f;
+    if !text.is_ascii() || text.bytes().any(ascii_control) {
+        if let Some(at) = text.find(refused) {
+            let before = split::place_after(text.as_bytes().get(..at).unwrap_or_default());
+            let mark = Mark { line: before.line + chunk.lines_before, column: before.column };
+            let message = "YAML does not take this control character or line break as it is; \
+                           write it as an escape in double quotes";
+            return Err(Fault::new(Code::YamlSyntax, mark, message));
+        }
     }
-    let starts = |byte: &&u8| b",[]{}:?*&!\"'#".contains(byte);
-    if bytes.len() > MAX_INDICATORS && bytes.iter().filter(starts).count() > MAX_INDICATORS {
+    let starts = |byte: &u8| b",[]{}:?*&!\"'#".contains(byte);
+    if text.len() > MAX_INDICATORS && text.bytes().filter(starts).count() > MAX_INDICATORS {
+        let top = Mark { line: chunk.lines_before + 1, column: 1 };
         return Err(Fault::new(Code::YamlTooLarge, top, "the document has too many parts"));
     }
     Ok(())
+}
+
+/// What kubectl refuses, and the line breaks of YAML 1.1 that 1.2 takes for text.
+fn refused(c: char) -> bool {
+    match c {
+        '\t' | '\n' | '\r' => false,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
+        '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}' => true,
+        _ => false,
+    }
 }
 
 /// The objects of a chunk that is JSON and not YAML, such as `{…}{…}` or text with
