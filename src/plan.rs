@@ -2,6 +2,10 @@
 //!
 //! Decides nothing: whether the plan may be carried out is for `policy`.
 
+mod build;
+
+pub use build::{Parts, build};
+
 use serde::Serialize;
 
 use crate::affected::{Action, Reason};

@@ -164,6 +164,8 @@ codes! {
         "Mend its problems, or deploy the others with --app.";
     NeedNotDeployed "L0709" Error shows "an app that is needed is not deployed"
         "Deploy it first, or select it too.";
+    EmptyUnproved "L0710" Error shows "nothing seems to differ, and that cannot be proved"
+        "Mend the problems that hide apps; what cannot be proved is never reported as nothing to do.";
     // L08xx: ledger
     LedgerForeign "L0801" Error shows "the branch is not a Luigi ledger"
         "Name another branch in `ledger.branch`.";
