@@ -13,6 +13,7 @@ mod fixpoint;
 pub mod flux;
 pub mod format;
 pub mod helm_release;
+pub mod infer;
 pub mod job;
 pub mod kinds;
 pub mod kustomization;

@@ -134,7 +134,7 @@ codes! {
         "Make the content smaller.";
     ObjectInvalid "L0505" Error shows "a rendered document is not a Kubernetes object"
         "Every object needs apiVersion, kind and metadata.name.";
-    ObjectDuplicate "L0506" Error shows "an app renders the same object twice"
+    ObjectDuplicate "L0506" Warning shows "an app renders the same object twice"
         "Remove one of the two.";
     // L06xx: base, head, git
     BaseMissing "L0601" Error shows "the base commit cannot be had, so everything is affected and nothing is pruned"
