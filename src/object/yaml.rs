@@ -6,6 +6,7 @@
 
 mod base64;
 mod build;
+mod mapping;
 mod scalar;
 mod split;
 
@@ -120,6 +121,16 @@ fn readable<'t>(file: &str, text: &'t [u8]) -> Result<&'t str, Problem> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
+/// Whether text without quotes is read as text.
+pub(super) fn is_text(text: &str) -> bool {
+    scalar::plain(text) == scalar::Scalar::Text
+}
+
+/// A float as kubectl has it in JSON: an integer where it is one.
+pub(super) fn json_number(value: f64) -> Option<serde_json::Number> {
+    scalar::json_number(value)
+}
+
 fn read_chunk(
     file: &str,
     chunk: Chunk<'_>,
@@ -136,6 +147,9 @@ fn read_chunk(
             )
             .help("Put what follows `---` on the next line; kubectl refuses it here."),
         );
+        return;
+    }
+    if chunk.text.trim_start().is_empty() {
         return;
     }
     let mut faults = Vec::new();

@@ -3,12 +3,13 @@
 //! Does not split streams and does not decide what a scalar means. Every loop is
 //! bounded by the input or the budget; the only recursion is as deep as `MAX_DEPTH`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 
+use super::mapping::MapBuilder;
 use super::scalar::{self, Scalar};
-use super::split::Chunk;
+use super::split::{self, Chunk};
 use super::{Entry, MAX_DEPTH, MAX_NODES, Mark, Node, Value};
 use crate::problem::{Code, Problem};
 
@@ -21,8 +22,6 @@ const FILE_REPEATED: usize = 64 << 20;
 const MAX_INDICATORS: usize = 2_000_000;
 /// Most doubled keys that are told of one document.
 const MAX_DOUBLES: usize = 20;
-/// Mappings longer than this are checked for doubled keys with a set.
-const SHORT_MAP: usize = 16;
 
 /// What one file may still cost.
 #[derive(Debug)]
@@ -46,7 +45,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    fn new(code: Code, mark: Mark, message: impl Into<String>) -> Self {
+    pub(super) fn new(code: Code, mark: Mark, message: impl Into<String>) -> Self {
         Self { code, mark, message: message.into() }
     }
 
@@ -91,20 +90,33 @@ pub(super) fn document(
 }
 
 fn check_characters(chunk: &Chunk<'_>) -> Result<(), Fault> {
-    let bytes = chunk.text.as_bytes();
-    let top = Mark { line: chunk.lines_before + 1, column: 1 };
-    let control = |byte: &u8| (*byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) || *byte == 0x7f;
-    if bytes.iter().any(control) {
-        let at = bytes.iter().position(control).unwrap_or(0);
-        let before = super::split::place_after(bytes.get(..at).unwrap_or_default());
-        let mark = Mark { line: before.line + chunk.lines_before, column: before.column };
-        return Err(Fault::new(Code::YamlSyntax, mark, "YAML may not hold control characters"));
+    let text = chunk.text;
+    let ascii_control = |byte: u8| (byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) || byte == 0x7f;
+    if !text.is_ascii() || text.bytes().any(ascii_control) {
+        if let Some(at) = text.find(refused) {
+            let before = split::place_after(text.as_bytes().get(..at).unwrap_or_default());
+            let mark = Mark { line: before.line + chunk.lines_before, column: before.column };
+            let message = "YAML does not take this control character or line break as it is; \
+                           write it as an escape in double quotes";
+            return Err(Fault::new(Code::YamlSyntax, mark, message));
+        }
     }
-    let starts = |byte: &&u8| b",[]{}:?*&!\"'#".contains(byte);
-    if bytes.len() > MAX_INDICATORS && bytes.iter().filter(starts).count() > MAX_INDICATORS {
+    let starts = |byte: &u8| b",[]{}:?*&!\"'#".contains(byte);
+    if text.len() > MAX_INDICATORS && text.bytes().filter(starts).count() > MAX_INDICATORS {
+        let top = Mark { line: chunk.lines_before + 1, column: 1 };
         return Err(Fault::new(Code::YamlTooLarge, top, "the document has too many parts"));
     }
     Ok(())
+}
+
+/// What kubectl refuses, and the line breaks of YAML 1.1 that 1.2 takes for text.
+fn refused(c: char) -> bool {
+    match c {
+        '\t' | '\n' | '\r' => false,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
+        '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}' => true,
+        _ => false,
+    }
 }
 
 /// The objects of a chunk that is JSON and not YAML, such as `{…}{…}` or text with
@@ -337,39 +349,23 @@ impl<'t> Builder<'t, '_> {
     }
 
     fn map(&mut self, depth: usize) -> Result<Value, Fault> {
-        let mut entries: Vec<Entry> = Vec::new();
-        // Known only once a merge came: how each key got here.
-        let mut merged: Option<HashSet<String>> = None;
-        let mut seen = Seen::default();
+        let mut map = MapBuilder::default();
         loop {
             let (event, span) = self.next()?;
             if event == Event::MappingEnd {
-                return Ok(Value::Map(entries));
+                return Ok(Value::Map(map.entries));
             }
             let mark = self.mark(span.start);
             let key = self.key(event, mark)?;
             let (event, span) = self.next()?;
             let value = self.node(event, span, depth)?;
             match key {
-                Key::Merge => {
-                    let merged = merged.get_or_insert_default();
-                    merge(&mut entries, &mut seen, merged, value)?;
+                Key::Merge => map.merge(value)?,
+                Key::Text(key) => {
+                    if let Err((key, first)) = map.put(Entry { key, mark, value }) {
+                        self.double(&key, mark, first);
+                    }
                 }
-                Key::Text(key) => match seen.find(&entries, &key) {
-                    None => {
-                        seen.add(&entries, &key);
-                        entries.push(Entry { key, mark, value });
-                    }
-                    Some(at) => {
-                        let overrides = merged.as_mut().is_some_and(|merged| merged.remove(&key));
-                        if let Some(entry) = entries.get_mut(at).filter(|_| overrides) {
-                            *entry = Entry { key, mark, value };
-                        } else {
-                            let first = entries.get(at).map_or(mark, |entry| entry.mark);
-                            self.double(&key, mark, first);
-                        }
-                    }
-                },
             }
         }
     }
@@ -435,72 +431,6 @@ impl<'t> Builder<'t, '_> {
     }
 }
 
-/// Where each key of a mapping is: looked for in short mappings, kept for long ones.
-#[derive(Default)]
-struct Seen {
-    places: HashMap<String, usize>,
-}
-
-impl Seen {
-    fn find(&self, entries: &[Entry], key: &str) -> Option<usize> {
-        if entries.len() <= SHORT_MAP {
-            return entries.iter().position(|entry| entry.key == key);
-        }
-        self.places.get(key).copied()
-    }
-
-    /// To be called before the key is put at the end.
-    fn add(&mut self, entries: &[Entry], key: &str) {
-        if entries.len() < SHORT_MAP {
-            return;
-        }
-        if entries.len() == SHORT_MAP {
-            self.places = entries.iter().enumerate().map(|(at, entry)| (entry.key.clone(), at)).collect();
-        }
-        self.places.insert(key.to_owned(), entries.len());
-    }
-}
-
-/// What `<<` brings in. As in kubectl the order of the file decides: a merge that
-/// comes after a key replaces it, a key after the merge replaces what was merged.
-fn merge(
-    entries: &mut Vec<Entry>,
-    seen: &mut Seen,
-    merged: &mut HashSet<String>,
-    value: Node,
-) -> Result<(), Fault> {
-    let wrong = |mark| Fault::new(Code::YamlValue, mark, "`<<` takes a mapping or a list of mappings");
-    let maps = match value.value {
-        Value::Map(map) => vec![map],
-        Value::List(items) => items
-            .into_iter()
-            .rev()
-            .map(|item| match item.value {
-                Value::Map(map) => Ok(map),
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => {
-                    Err(wrong(item.mark))
-                }
-            })
-            .collect::<Result<Vec<_>, Fault>>()?,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => return Err(wrong(value.mark)),
-    };
-    for entry in maps.into_iter().flatten() {
-        merged.insert(entry.key.clone());
-        match seen.find(entries, &entry.key) {
-            Some(at) => {
-                if let Some(old) = entries.get_mut(at) {
-                    *old = entry;
-                }
-            }
-            None => {
-                seen.add(entries, &entry.key);
-                entries.push(entry);
-            }
-        }
-    }
-    Ok(())
-}
-
 fn is_merge(implicit: bool, tag: Option<&Tag>) -> bool {
     match tag {
         None => implicit,
@@ -508,7 +438,7 @@ fn is_merge(implicit: bool, tag: Option<&Tag>) -> bool {
     }
 }
 
-/// `!` alone means: as if it were neither quoted nor tagged.
+/// `!` alone: text, but a merge all the same.
 fn is_unspecific(tag: &Tag) -> bool {
     tag.handle.is_empty() && tag.suffix == "!"
 }
@@ -517,7 +447,6 @@ fn resolved(implicit: bool, tag: Option<&Tag>, text: &str) -> Result<Scalar, Str
     match tag {
         None if implicit => Ok(scalar::plain(text)),
         None => Ok(Scalar::Text),
-        Some(tag) if is_unspecific(tag) => Ok(scalar::plain(text)),
         Some(tag) => scalar::resolve(Some(&format!("{}{}", tag.handle, tag.suffix)), text),
     }
 }

@@ -91,7 +91,20 @@ fn dotted(text: &str) -> Scalar {
     match text {
         ".nan" | ".NaN" | ".NAN" => Scalar::Float(f64::NAN),
         ".inf" | ".Inf" | ".INF" => Scalar::Float(f64::INFINITY),
-        // Here, unlike after a digit, `_` is not skipped.
+        _ if text.contains('_') => {
+            // Here, unlike after a digit, `_` counts only between two digits.
+            let between = |at: usize| {
+                let digit = |at: Option<usize>| {
+                    at.and_then(|at| text.as_bytes().get(at)).is_some_and(u8::is_ascii_digit)
+                };
+                digit(at.checked_sub(1)) && digit(at.checked_add(1))
+            };
+            if text.match_indices('_').all(|(at, _)| between(at)) {
+                float(&text.replace('_', ""))
+            } else {
+                Scalar::Text
+            }
+        }
         _ => float(text),
     }
 }
