@@ -130,11 +130,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for (entries, expected) in [
             (&[("x/Chart.yaml", Regular, 3)][..], ""),
-            (&[("x/a", Regular, 0), ("../../evil", Regular, 3)], "L0503: the archive's entry ../../evil leaves"),
+            (
+                &[("x/a", Regular, 0), ("../../evil", Regular, 3)],
+                "L0503: the archive's entry ../../evil leaves",
+            ),
             (&[("/etc/evil", Regular, 3)], "L0503: the archive's entry /etc/evil leaves"),
             (&[("x/../../evil", Regular, 3)], "L0503: the archive's entry x/../../evil leaves"),
             (&[("x/link", Symlink, 0)], "L0503: the archive's entry x/link is a link"),
-            (&[("x/bomb", Regular, MOST_BYTES + 1), ("x/b", Regular, 0)], "L0504: the archive unpacks to more"),
+            (
+                &[("x/bomb", Regular, MOST_BYTES + 1), ("x/b", Regular, 0)],
+                "L0504: the archive unpacks to more",
+            ),
         ] {
             let path = archive(dir.path(), entries);
             let told: Vec<String> = check(&path, "c.tgz").iter().map(ToString::to_string).collect();

@@ -67,8 +67,7 @@ pub(super) fn chart(content: &Content<'_>, dir: &RepoPath) -> Vec<Problem> {
 /// Helm unpacks archives in a `charts` folder.
 fn is_archive(path: &RepoPath) -> bool {
     let name = path.file_name().to_ascii_lowercase();
-    path.parent().file_name() == "charts"
-        && [".tgz", ".tar.gz", ".tar"].iter().any(|end| name.ends_with(end))
+    path.parent().file_name() == "charts" && [".tgz", ".tar.gz", ".tar"].iter().any(|end| name.ends_with(end))
 }
 
 /// What a kustomization's folder is used for.
@@ -140,7 +139,8 @@ impl Fence<'_> {
             Target::File(path) => {
                 self.find(dir, path, &place);
             }
-            Target::FileOrDir(path) | Target::Component(path) => match (self.find(dir, path, &place), use_as) {
+            Target::FileOrDir(path) | Target::Component(path) => match (self.find(dir, path, &place), use_as)
+            {
                 (Some(Found::Folder(folder)), _) => self.todo.push((folder, use_as.clone())),
                 (Some(Found::File(found)), Use::Configure(owner)) => self.configuration(owner, &found),
                 _ => {}
@@ -157,7 +157,8 @@ impl Fence<'_> {
                         self.out.problems.extend(self::chart(self.content, &folder));
                     }
                     (Some(_), Some(repository)) => {
-                        let what = format!("{field}: the chart {text} would have to be fetched from {repository}");
+                        let what =
+                            format!("{field}: the chart {text} would have to be fetched from {repository}");
                         self.refuse(place, &what);
                     }
                     _ => {}

@@ -115,10 +115,8 @@ impl Content<'_> {
 
 /// Where a path of the content lies in the repository.
 pub(super) fn repository_path(mounts: &[Mount], path: &RepoPath) -> RepoPath {
-    let mount = mounts
-        .iter()
-        .filter(|mount| path.is_within(&mount.at))
-        .max_by_key(|mount| mount.at.as_str().len());
+    let mount =
+        mounts.iter().filter(|mount| path.is_within(&mount.at)).max_by_key(|mount| mount.at.as_str().len());
     match mount {
         None => path.clone(),
         Some(mount) => place_below(&mount.from, path.below(&mount.at).unwrap_or("")),

@@ -32,10 +32,7 @@ const CLUSTER_KINDS: [(&str, &[&str]); 14] = [
     ("internal.apiserver.k8s.io", &["StorageVersion"]),
     ("networking.k8s.io", &["IPAddress", "IngressClass", "ServiceCIDR"]),
     ("node.k8s.io", &["RuntimeClass"]),
-    (
-        "rbac.authorization.k8s.io",
-        &["ClusterRole", "ClusterRoleBinding"],
-    ),
+    ("rbac.authorization.k8s.io", &["ClusterRole", "ClusterRoleBinding"]),
     ("resource.k8s.io", &["DeviceClass", "DeviceTaintRule", "ResourceSlice"]),
     (
         "storage.k8s.io",

@@ -47,7 +47,8 @@ pub(super) fn dependencies(content: &Content<'_>, all: &[Dependency]) -> Result<
     while !left.is_empty() {
         let ready = left.iter().find(|one| !left.iter().any(|other| other.chart == one.from)).copied();
         let Some(one) = ready else {
-            let place = left.iter().next().map(|one| Place::file(content.shown(&one.chart.child("Chart.yaml"))));
+            let place =
+                left.iter().next().map(|one| Place::file(content.shown(&one.chart.child("Chart.yaml"))));
             return Err(Problem::new(Code::ContentCycle, place, "charts depend on one another in a circle"));
         };
         left.remove(one);
@@ -106,7 +107,11 @@ impl Copy<'_> {
             self.files += 1;
             if depth > MOST_DEPTH || self.files > MOST_FILES {
                 let place = Some(Place::file(content.shown(from)));
-                return Err(Problem::new(Code::RenderLimit, place, "the chart has too many files or folders"));
+                return Err(Problem::new(
+                    Code::RenderLimit,
+                    place,
+                    "the chart has too many files or folders",
+                ));
             }
             match content.find(from, &name) {
                 Found::File(path) => {

@@ -158,12 +158,7 @@ fn watch(child: &Child, send: mpsc::Sender<Piece>) {
 
 /// Reads a stream to its end on a thread of its own, which is never waited for:
 /// a stray descendant may hold the stream open.
-fn read_all(
-    stream: Option<impl Read + Send + 'static>,
-    most: u64,
-    send: mpsc::Sender<Piece>,
-    which: Stream,
-) {
+fn read_all(stream: Option<impl Read + Send + 'static>, most: u64, send: mpsc::Sender<Piece>, which: Stream) {
     let Some(stream) = stream else { return };
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -176,11 +171,7 @@ fn read_all(
 
 type Streams = (Vec<u8>, Vec<u8>);
 
-fn collect(
-    receive: &mpsc::Receiver<Piece>,
-    deadline: Instant,
-    limits: &Limits,
-) -> Result<Streams, String> {
+fn collect(receive: &mpsc::Receiver<Piece>, deadline: Instant, limits: &Limits) -> Result<Streams, String> {
     let mut streams = (Vec::new(), Vec::new());
     for _ in 0..3 {
         let left = deadline.saturating_duration_since(Instant::now());

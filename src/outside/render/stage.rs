@@ -132,7 +132,8 @@ impl Stage<'_> {
                 EntryKind::Directory => {
                     self.disk(&path, |top| fs::create_dir_all(top.join(at.as_str())))?;
                     let list = self.files.list(entry.id)?;
-                    let children = list.iter().map(|(name, entry)| (at.child(name), path.child(name), *entry));
+                    let children =
+                        list.iter().map(|(name, entry)| (at.child(name), path.child(name), *entry));
                     todo.extend(children);
                 }
                 EntryKind::File | EntryKind::Executable => self.file(&at, &path, entry.id)?,

@@ -94,7 +94,6 @@ fn is_program(path: &Path) -> bool {
 }
 
 fn missing(name: &str) -> Problem {
-    Problem::new(Code::ToolMissing, None, format!("{name} is not installed")).help(format!(
-        "Put {name} beside luigi, in the folder that LUIGI_TOOLS names, or on the PATH."
-    ))
+    Problem::new(Code::ToolMissing, None, format!("{name} is not installed"))
+        .help(format!("Put {name} beside luigi, in the folder that LUIGI_TOOLS names, or on the PATH."))
 }
