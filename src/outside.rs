@@ -4,3 +4,4 @@
 //! means is for the modules above.
 
 pub mod git;
+pub mod render;
