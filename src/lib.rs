@@ -20,3 +20,4 @@ pub mod deploy;
 pub mod ledger;
 pub mod record;
 pub mod outside;
+pub mod run;

@@ -24,7 +24,16 @@ use crate::problem::{Code, Place, Problem};
 
 /// Folders that hold no live definitions. Said in docs/luigi-yaml.md.
 const SKIPPED: [&str; 10] = [
-    "archive", "archived", "docs", "example", "examples", "fixtures", "node_modules", "test", "testdata", "tests",
+    "archive",
+    "archived",
+    "docs",
+    "example",
+    "examples",
+    "fixtures",
+    "node_modules",
+    "test",
+    "testdata",
+    "tests",
 ];
 
 /// Infers the configuration at one commit.
@@ -169,9 +178,9 @@ impl Survey<'_> {
         let mut roots = BTreeSet::new();
         for component in tarjan_scc(&graph) {
             let members: BTreeSet<NodeIndex> = component.iter().copied().collect();
-            let from_outside = component.iter().any(|n| {
-                graph.neighbors_directed(*n, petgraph::Incoming).any(|m| !members.contains(&m))
-            });
+            let from_outside = component
+                .iter()
+                .any(|n| graph.neighbors_directed(*n, petgraph::Incoming).any(|m| !members.contains(&m)));
             if !from_outside {
                 roots.extend(component.iter().filter_map(|n| RepoPath::parse(&graph[*n].place.file).ok()));
             }
@@ -223,9 +232,9 @@ impl Survey<'_> {
                 Input::Absent => {}
                 Input::Blob(_) => out.extend(by_file.get(path).into_iter().flatten()),
                 Input::Tree(_) => {
-                    let below = by_file.range(path.clone()..).take_while(|(file, _)| {
-                        file.as_str().starts_with(path.as_str())
-                    });
+                    let below = by_file
+                        .range(path.clone()..)
+                        .take_while(|(file, _)| file.as_str().starts_with(path.as_str()));
                     out.extend(below.filter(|(file, _)| file.is_within(path)).flat_map(|(_, nodes)| nodes));
                 }
             }
@@ -315,8 +324,21 @@ const HOLDERS: [&str; 8] =
     ["clusters", "cluster", "environments", "environment", "envs", "env", "stages", "overlays"];
 /// Words that name environments.
 const NAMES: [&str; 15] = [
-    "dev", "development", "test", "testing", "qa", "int", "integration", "uat", "stage", "staging", "preprod",
-    "prod", "production", "demo", "sandbox",
+    "dev",
+    "development",
+    "test",
+    "testing",
+    "qa",
+    "int",
+    "integration",
+    "uat",
+    "stage",
+    "staging",
+    "preprod",
+    "prod",
+    "production",
+    "demo",
+    "sandbox",
 ];
 /// Folders that stand inside an environment's own.
 const INSIDE: [&str; 5] = ["flux", "flux-system", "argocd", "argo-cd", "gitops"];

@@ -79,9 +79,12 @@ impl RunError {
                 exit::PROBLEMS
             }
             Self::Ledger(LedgerError::Fault(_)) => exit::PROBLEMS,
-            Self::Git(_) | Self::Read(_) | Self::Ledger(_) | Self::Io { .. } | Self::Json(_) | Self::Other(_) => {
-                exit::UNEXPECTED
-            }
+            Self::Git(_)
+            | Self::Read(_)
+            | Self::Ledger(_)
+            | Self::Io { .. }
+            | Self::Json(_)
+            | Self::Other(_) => exit::UNEXPECTED,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::catalog::job::Job;
 use crate::catalog::scope::Scope;
 use crate::catalog::{self, Catalog, Rendered, Renders, Request, job_key};
 use crate::files::Files;
-use crate::name::{Environment, Digest};
+use crate::name::{Digest, Environment};
 use crate::outside::render::Outcome;
 use crate::problem::{Code, Problem};
 
@@ -88,9 +88,8 @@ impl<'w> Reader<'w> {
                 jobs.push((key, name, job));
             }
         }
-        let outcomes = super::rendering::parallel(&jobs, |(_, name, job)| {
-            self.world.renderer.render(files, job, name)
-        });
+        let outcomes =
+            super::rendering::parallel(&jobs, |(_, name, job)| self.world.renderer.render(files, job, name));
         for ((key, _, _), outcome) in jobs.into_iter().zip(outcomes) {
             let rendered: Rendered = match outcome {
                 Outcome::Objects(objects) => Ok(Arc::new(objects)),
