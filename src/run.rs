@@ -2,6 +2,7 @@
 //!
 //! Decides nothing that a pure module could decide.
 
+pub mod compare;
 pub mod error;
 pub mod reading;
 pub mod rendering;
