@@ -4,4 +4,5 @@
 //! means is for the modules above.
 
 pub mod git;
-pub mod render;
+
+pub use git::branch;
