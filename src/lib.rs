@@ -7,6 +7,7 @@
 
 pub mod name;
 pub mod problem;
+pub mod event;
 pub mod object;
 pub mod catalog;
 pub mod change;
@@ -14,3 +15,4 @@ pub mod affected;
 pub mod plan;
 pub mod policy;
 pub mod record;
+pub mod report;
