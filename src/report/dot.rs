@@ -8,8 +8,9 @@ use super::words;
 
 /// The graph as DOT. The same graph gives the same bytes.
 pub fn dot(graph: &GraphView) -> String {
-    let mut out =
-        String::from("digraph luigi {\n  rankdir=LR;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n");
+    let mut out = String::from(
+        "digraph luigi {\n  rankdir=LR;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n",
+    );
     for (i, node) in graph.nodes.iter().enumerate() {
         let label = escape::dot(&graph.label(node));
         let (note, look) = match (node.action, node.change) {
@@ -17,7 +18,10 @@ pub fn dot(graph: &GraphView) -> String {
             (action, change) => {
                 let said: Vec<&str> =
                     action.map(words::action).into_iter().chain(change.map(words::change)).collect();
-                (format!("\\n{}", said.join(": ")), ", style=\"rounded,filled\", fillcolor=\"#ffe8b3\", penwidth=2")
+                (
+                    format!("\\n{}", said.join(": ")),
+                    ", style=\"rounded,filled\", fillcolor=\"#ffe8b3\", penwidth=2",
+                )
             }
         };
         // Writing to a string cannot fail.

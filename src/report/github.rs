@@ -131,7 +131,9 @@ mod tests {
     #[test]
     fn annotations_have_places_and_a_limit() {
         let mut problems: Vec<Problem> = (0..12)
-            .map(|i| Problem::new(Code::PathMissing, Some(Place::new("a,b:c.yaml", i + 1, 2)), "no\n::error::x"))
+            .map(|i| {
+                Problem::new(Code::PathMissing, Some(Place::new("a,b:c.yaml", i + 1, 2)), "no\n::error::x")
+            })
             .collect();
         problems.push(Problem::new(Code::NoRemote, None, "no remote"));
         let (lines, left_out) = annotations(&problems);

@@ -4,13 +4,13 @@ use crate::affected::{Action, Affected, Because, Reason};
 use crate::change::{ChangeKind, Difference};
 use crate::name::{AppId, AppKey, CommitId, Digest, Environment};
 use crate::object::ObjectKey;
-use crate::object::diff::{FieldChange, ObjectChange, ObjectChangeKind};
+use crate::object::diff::{Change, FieldChange, ObjectChange, Shown};
 use crate::plan::{Completeness, Plan, Step};
 use crate::policy::{Decision, RuleResult, Verdict};
 use crate::problem::{Code, Place, Problem};
 use crate::record::{
-    API_VERSION, LedgerPosition, Outcome, OutcomeKind, Phase, Record, RecordKind, Run, Seal, Selection, Source,
-    StepRecord, StepResult, StepStatus, Tool,
+    API_VERSION, LedgerPosition, Outcome, OutcomeKind, Phase, Record, RecordKind, Run, Seal, Selection,
+    Source, StepRecord, StepResult, StepStatus, Tool,
 };
 use crate::report::json::{GraphReport, PlanReport};
 use crate::report::view::{GraphView, NodeView};
@@ -55,17 +55,25 @@ pub(super) fn plan() -> Plan {
     database.changes = vec![
         ObjectChange {
             key: object("Deployment", "database"),
-            change: ObjectChangeKind::Changed,
+            change: Change::Changed,
             fields: vec![
-                FieldChange { path: ".spec.replicas".into(), before: Some(2.into()), after: Some(3.into()) },
-                FieldChange { path: ".spec.paused".into(), before: None, after: Some(true.into()) },
+                FieldChange {
+                    path: ".spec.replicas".into(),
+                    before: Some(Shown::Value(2.into())),
+                    after: Some(Shown::Value(3.into())),
+                },
+                FieldChange { path: ".spec.token".into(), before: None, after: Some(Shown::HiddenAfter) },
             ],
         },
-        ObjectChange { key: object("Job", "seed"), change: ObjectChangeKind::Removed, fields: Vec::new() },
+        ObjectChange { key: object("Job", "seed"), change: Change::Removed, fields: Vec::new() },
     ];
     database.deletes = vec![object("Job", "seed")];
-    let mut api =
-        step("api", Action::Verify, ChangeKind::None, Reason::Because(Because::Needs { app: id("database") }));
+    let mut api = step(
+        "api",
+        Action::Verify,
+        ChangeKind::None,
+        Reason::Because(Because::Needs { app: id("database") }),
+    );
     api.needs = vec![id("database")];
     let removed = Reason::Changed(Difference::Removed { path: "clusters/staging/legacy.yaml".into() });
     let mut legacy = step("legacy", Action::Prune, ChangeKind::Removed, removed);
@@ -142,13 +150,7 @@ pub(super) fn graph_report() -> GraphReport {
             reasons: s.reasons,
         })
         .collect();
-    GraphReport {
-        base: Some(commit('a')),
-        head: commit('b'),
-        complete: true,
-        affected,
-        problems: problems(),
-    }
+    GraphReport { base: Some(commit('a')), head: commit('b'), complete: true, affected, problems: problems() }
 }
 
 pub(super) fn plan_report() -> PlanReport {
@@ -162,20 +164,21 @@ pub(super) fn record() -> Record {
         (StepStatus::Failed, Some("what is deployed is not what the record says"), 310),
         (StepStatus::Pending, None, 0),
     ];
-    let steps = plan().steps.into_iter().zip(results).map(|(step, (status, reason, duration_ms))| StepRecord {
-        app: step.app,
-        action: step.action,
-        change: step.change,
-        reasons: step.reasons,
-        needs: step.needs,
-        digest: step.digest,
-        objects: 1,
-        changes: step.changes,
-        deletes: step.deletes,
-        not_rendered: step.not_rendered,
-        pins: step.pins,
-        result: StepResult { status, reason: reason.map(String::from), duration_ms },
-    });
+    let steps =
+        plan().steps.into_iter().zip(results).map(|(step, (status, reason, duration_ms))| StepRecord {
+            app: step.app,
+            action: step.action,
+            change: step.change,
+            reasons: step.reasons,
+            needs: step.needs,
+            digest: step.digest,
+            objects: 1,
+            changes: step.changes,
+            deletes: step.deletes,
+            not_rendered: step.not_rendered,
+            pins: step.pins,
+            result: StepResult { status, reason: reason.map(String::from), duration_ms },
+        });
     Record {
         api_version: API_VERSION,
         kind: RecordKind::Outcome,

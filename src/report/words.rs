@@ -3,13 +3,11 @@
 //! A sentence keeps what was quoted apart from what is ours, so that each
 //! destination escapes it in its own way. Nothing here is escaped.
 
-use serde::Serialize;
-
 use super::view::Counts;
 use crate::affected::{Action, Because, Reason};
 use crate::change::{ChangeKind, Difference};
 use crate::object::ObjectKey;
-use crate::object::diff::{FieldChange, ObjectChange, ObjectChangeKind};
+use crate::object::diff::{Change, FieldChange, ObjectChange, Shown};
 use crate::problem::{Problem, Severity};
 use crate::record::{OutcomeKind, StepStatus};
 
@@ -29,13 +27,13 @@ pub type Sentence = Vec<Piece>;
 
 use Piece::{Name, Ours, Prose};
 
-/// Why an app is affected.
+/// Why an app is affected; reads on after "because".
 pub fn reason(reason: &Reason) -> Sentence {
     match reason {
         Reason::Changed(difference) => changed(difference),
-        Reason::Because(Because::Needs { app }) => vec![Ours("needs "), Name(app.to_string())],
+        Reason::Because(Because::Needs { app }) => vec![Ours("it needs "), Name(app.to_string())],
         Reason::Because(Because::Wave { wave, parent }) => vec![
-            Ours("comes after sync wave "),
+            Ours("it comes after sync wave "),
             Name(wave.to_string()),
             Ours(" of "),
             Name(parent.clone()),
@@ -45,10 +43,10 @@ pub fn reason(reason: &Reason) -> Sentence {
 
 fn changed(difference: &Difference) -> Sentence {
     match difference {
-        Difference::Added { path } => vec![Ours("new in "), Name(path.clone())],
-        Difference::Removed { path } => vec![Ours("no longer in "), Name(path.clone())],
+        Difference::Added { path } => vec![Ours("it is new in "), Name(path.clone())],
+        Difference::Removed { path } => vec![Ours("it is no longer in "), Name(path.clone())],
         Difference::Moved { from, to } => {
-            vec![Ours("moves from "), Name(from.clone()), Ours(" to "), Name(to.clone())]
+            vec![Ours("it moves from "), Name(from.clone()), Ours(" to "), Name(to.clone())]
         }
         Difference::Definition { path, field } => {
             vec![Name(field.clone()), Ours(" differs in "), Name(path.clone())]
@@ -56,13 +54,18 @@ fn changed(difference: &Difference) -> Sentence {
         Difference::Content { path } => vec![Name(path.clone()), Ours(" differs")],
         Difference::Pin { what, from, to } => pin(what, from, to),
         Difference::Unknown { path, why } => {
-            vec![Ours("cannot be followed from "), Name(path.clone()), Ours(": "), Prose(why.clone())]
+            vec![
+                Ours("it reads what cannot be followed, named in "),
+                Name(path.clone()),
+                Ours(": "),
+                Prose(why.clone()),
+            ]
         }
         Difference::NoBase => vec![Ours("there is no base to compare with")],
         Difference::DeployedApart { commit } => {
-            vec![Ours("was last deployed on its own, at "), Name(commit.clone())]
+            vec![Ours("it was last deployed on its own, at "), Name(commit.clone())]
         }
-        Difference::NotDeployed => vec![Ours("is not deployed yet")],
+        Difference::NotDeployed => vec![Ours("it is not deployed yet")],
     }
 }
 
@@ -153,10 +156,8 @@ pub fn counts(counts: Counts) -> String {
     let parts = [(counts.apply, "to apply"), (counts.verify, "to verify"), (counts.prune, "to prune")];
     let mut parts: Vec<String> =
         parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    match counts.deletes {
-        0 => {}
-        1 => parts.push("1 object deleted".to_owned()),
-        n => parts.push(format!("{n} objects deleted")),
+    if counts.deletes > 0 {
+        parts.push(format!("{} deleted", plural(counts.deletes, "object")));
     }
     if parts.is_empty() { "no steps".to_owned() } else { parts.join(", ") }
 }
@@ -176,8 +177,7 @@ pub fn problem_counts(problems: &[Problem]) -> String {
     for kind in [Severity::Error, Severity::Warning, Severity::Note] {
         match problems.iter().filter(|p| p.severity == kind).count() {
             0 => {}
-            1 => parts.push(format!("1 {}", severity(kind))),
-            n => parts.push(format!("{n} {}s", severity(kind))),
+            n => parts.push(plural(n, severity(kind))),
         }
     }
     parts.join(", ")
@@ -205,26 +205,22 @@ pub fn object(key: &ObjectKey) -> String {
 /// The sign of an object's change, as in a diff.
 pub fn object_sign(change: &ObjectChange) -> char {
     match change.change {
-        ObjectChangeKind::Added => '+',
-        ObjectChangeKind::Removed => '-',
-        ObjectChangeKind::Changed => '~',
+        Change::Added => '+',
+        Change::Removed => '-',
+        Change::Changed => '~',
     }
 }
 
-/// One field's change: path, before, after. `None` where there is nothing.
+/// One field's change: path, before, after; `None` where there is nothing.
+/// Values are as JSON, so `"true"` and `true` do not look the same.
 pub fn field(change: &FieldChange) -> (&str, Option<String>, Option<String>) {
-    (&change.path, value(&change.before), value(&change.after))
+    let shown = |value: &Option<Shown>| value.as_ref().map(ToString::to_string);
+    (&change.path, shown(&change.before), shown(&change.after))
 }
 
-/// A value as JSON writes it; text that cannot be taken for anything else
-/// without its quotes.
-fn value<T: Serialize>(value: &T) -> Option<String> {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::Null) => None,
-        Ok(serde_json::Value::String(text)) => Some(text),
-        Ok(other) => Some(other.to_string()),
-        Err(_) => Some("(cannot be shown)".to_owned()),
-    }
+/// A number of things: `1 object`, `2 objects`.
+pub fn plural(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
 /// The beginning of a text, at most that many bytes, cut between characters and

@@ -37,7 +37,10 @@ fn cell(text: &str) -> String {
 }
 
 fn prose(text: &str) -> String {
-    markdown(&words::head(text, PROSE))
+    match markdown(&words::head(text, PROSE)) {
+        text if text.is_empty() => "(empty)".to_owned(),
+        text => text,
+    }
 }
 
 /// The verdict in one line, and what it is about in another.
@@ -52,9 +55,12 @@ pub(super) fn head(record: &Record) -> String {
     if !record.touched.is_empty() {
         out.push_str(&format!(", {} touched without effect", record.touched.len()));
     }
-    out.push_str(&format!(" · {} · `{}`\n\n", commits(record), record.run.command.replace('`', "")));
+    out.push_str(&format!(" · {} · {}\n\n", commits(record), name(&record.run.command)));
     if counts.deletes > 0 && record.kind == RecordKind::Plan {
-        out.push_str(&format!("> [!WARNING]\n> This deletes {} objects.\n\n", counts.deletes));
+        out.push_str(&format!(
+            "> [!WARNING]\n> This deletes {}.\n\n",
+            words::plural(counts.deletes, "object")
+        ));
     }
     if record.selection.completeness == Completeness::Incomplete {
         out.push_str("> [!CAUTION]\n> Not complete: problems may hide apps. Nothing is pruned.\n\n");
@@ -74,7 +80,7 @@ fn commits(record: &Record) -> String {
 pub(super) fn steps(budget: Budget, record: &Record) -> String {
     let open = "| app | change | why | result | time |\n| --- | --- | --- | --- | --- |\n";
     let units = record.steps.iter().map(|step| row(record.kind, step)).collect();
-    budget.section(&Section { open, units, close: "\n", what: "steps" })
+    budget.section(&Section { open, units, close: "", what: "steps" })
 }
 
 fn row(kind: RecordKind, step: &StepRecord) -> String {
@@ -86,10 +92,8 @@ fn row(kind: RecordKind, step: &StepRecord) -> String {
         }
     };
     let mut result = result;
-    match step.deletes.len() {
-        0 => {}
-        1 => result.push_str(", **deletes 1 object**"),
-        n => result.push_str(&format!(", **deletes {n} objects**")),
+    if !step.deletes.is_empty() {
+        result.push_str(&format!(", **deletes {}**", words::plural(step.deletes.len(), "object")));
     }
     if let Some(reason) = &step.result.reason {
         result.push_str(&format!(": {}", prose(reason)));
@@ -215,7 +219,11 @@ fn diff(step: &StepRecord) -> Option<String> {
     let row = Row::from(step);
     let mut lines = Vec::new();
     for change in row.changes {
-        lines.push(format!("{} {}", words::object_sign(change), words::head(&words::object(&change.key), NAME)));
+        lines.push(format!(
+            "{} {}",
+            words::object_sign(change),
+            words::head(&words::object(&change.key), NAME)
+        ));
         for field in &change.fields {
             let (path, before, after) = words::field(field);
             let line = |sign, value: String| {
@@ -245,6 +253,7 @@ fn objects(step: &StepRecord) -> String {
         (0, deletes) => format!("{deletes} deleted"),
         (1, 0) => "1 object differs".to_owned(),
         (changes, 0) => format!("{changes} objects differ"),
+        (1, deletes) => format!("1 object differs, {deletes} deleted"),
         (changes, deletes) => format!("{changes} objects differ, {deletes} deleted"),
     }
 }

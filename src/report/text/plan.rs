@@ -66,10 +66,7 @@ fn touched(page: &mut Page, plan: &Plan) {
     let names: Vec<String> = plan.touched.iter().map(ToString::to_string).collect();
     page.paragraph(
         4,
-        &[
-            span(Ink::Dim, "  = files differ, objects do not: "),
-            span(Ink::Plain, names.join(", ")),
-        ],
+        &[span(Ink::Dim, "  = files differ, objects do not: "), span(Ink::Plain, names.join(", "))],
     );
 }
 
@@ -92,7 +89,10 @@ fn verdict(page: &mut Page, of: PlanPage<'_>, counts: Counts) {
             page.line(&[span(Ink::Warn, "~ allowed, as far as it can be seen")]);
         }
         Verdict::Allowed if of.plan.steps.is_empty() => {
-            page.line(&[span(Ink::Good, "✓ nothing to do: both ends were read completely, and nothing differs")]);
+            page.line(&[span(
+                Ink::Good,
+                "✓ nothing to do: both ends were read completely, and nothing differs",
+            )]);
         }
         Verdict::Allowed => {
             page.line(&[span(Ink::Good, "✓ allowed: "), span(Ink::Plain, words::counts(counts))]);
@@ -123,7 +123,10 @@ fn next(page: &mut Page, of: PlanPage<'_>) {
     let why = if only_unconfirmed && errors.count() > 0 {
         command.push_str(&format!(" --confirm {}", of.plan.digest));
         "to confirm the deletes and deploy:"
-    } else if !denied && of.problems.iter().all(|p| p.severity != Severity::Error) && !of.plan.steps.is_empty() {
+    } else if !denied
+        && of.problems.iter().all(|p| p.severity != Severity::Error)
+        && !of.plan.steps.is_empty()
+    {
         "to deploy:"
     } else {
         return;
@@ -135,7 +138,8 @@ fn next(page: &mut Page, of: PlanPage<'_>) {
 
 /// An argument as a POSIX shell reads it back.
 fn shell(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | ',' | '=' | '@');
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | ',' | '=' | '@');
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()
     } else {

@@ -3,7 +3,7 @@
 use super::page::{Ink, Page, sentence, span};
 use crate::affected::Action;
 use crate::change::ChangeKind;
-use crate::object::diff::{ObjectChange, ObjectChangeKind};
+use crate::object::diff::{Change, ObjectChange};
 use crate::report::view::Row;
 use crate::report::words;
 
@@ -27,7 +27,7 @@ pub(super) fn write(page: &mut Page, row: Row<'_>) {
     let what = match row.action {
         Action::Apply => format!("apply, {}", words::change(row.change)),
         Action::Verify => "verify: nothing is written, what is deployed must be in place".to_owned(),
-        Action::Prune => format!("PRUNE: all its {} objects are deleted", row.deletes.len()),
+        Action::Prune => format!("PRUNE: the whole app, {}", words::plural(row.deletes.len(), "object")),
     };
     page.paragraph(
         6,
@@ -60,22 +60,18 @@ pub(super) fn write(page: &mut Page, row: Row<'_>) {
 }
 
 fn deleted(page: &mut Page, object: &str) {
-    page.line(&[
-        span(Ink::Alarm, "      - "),
-        span(Ink::Alarm, object),
-        span(Ink::Alarm, "  DELETED"),
-    ]);
+    page.line(&[span(Ink::Alarm, "      - "), span(Ink::Alarm, object), span(Ink::Alarm, "  DELETED")]);
 }
 
 fn object(page: &mut Page, change: &ObjectChange) {
     let name = words::object(&change.key);
     let ink = match change.change {
-        ObjectChangeKind::Added => Ink::Good,
-        ObjectChangeKind::Changed => Ink::Warn,
-        ObjectChangeKind::Removed => return deleted(page, &name),
+        Change::Added => Ink::Good,
+        Change::Changed => Ink::Warn,
+        Change::Removed => return deleted(page, &name),
     };
     page.line(&[span(ink, format!("      {} ", words::object_sign(change))), span(Ink::Plain, name)]);
-    if change.change == ObjectChangeKind::Added {
+    if change.change == Change::Added {
         return;
     }
     for field in change.fields.iter().take(FIELDS) {

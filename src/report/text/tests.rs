@@ -18,20 +18,94 @@ fn a_plan_that_needs_confirmation() {
         apps: &["it's".into()],
         seal: Some(&seal),
     };
-    assert_snapshot!(plan(page, Style::plain()), @"");
+    assert_snapshot!(plan(page, Style::plain()), @r#"
+    staging: 1 to apply, 1 to verify, 1 to prune, 2 objects deleted  (aaaaaaaaaaaa → bbbbbbbbbbbb)
+
+      ~ App/_/database  apply, content
+          because apps/database/config.yaml differs
+          ~ Deployment.apps shop/database
+              .spec.replicas: 2 → 3
+              .spec.token: + (after)
+          - Job.apps shop/seed  DELETED
+
+      ✓ App/_/api  verify: nothing is written, what is deployed must be in place
+          because it needs App/_/database
+
+      - App/_/legacy  PRUNE: the whole app, 1 object
+          because it is no longer in clusters/staging/legacy.yaml
+          - Deployment.apps shop/legacy  DELETED
+
+      = files differ, objects do not: App/_/docs
+
+    error[L0701]: a whole app is deleted: App/_/legacy
+      = help: Look at them, then run again with `--confirm` and the plan's digest.
+
+    warning[L0408]: the chart "redis" has the range ^1.0 instead of a version
+      --> apps/cache/Chart.yaml:7:3
+      = app: staging:App/_/cache
+      = help: Pin it to an exact version, tag or commit.
+
+    1 error, 1 warning
+
+    ✗ denied
+      ✗ builtin/confirm-deletes: 2 objects are deleted, among them a whole app
+    plan digest: sha256:64879f7d6b960a01909762d911a32d4582c20010c5641ee90278b644a9e3b525
+    unsealed: this version cannot sign yet
+
+    to confirm the deletes and deploy:
+      luigi deploy --environment staging --app 'it'\''s' --confirm sha256:64879f7d6b960a01909762d911a32d4582c20010c5641ee90278b644a9e3b525
+    "#);
 }
 
 #[test]
 fn an_outcome_with_a_rollback() {
     let record = samples::record();
     let digest = crate::name::Digest::of(b"record");
-    assert_snapshot!(outcome(&record, digest, Style::plain().columns(60)), @"");
+    assert_snapshot!(outcome(&record, digest, Style::plain().columns(60)), @r#"
+    staging: ↩ failed and rolled back. App/_/api failed;
+      everything is as it was before
+
+      RESULT         APP             CHANGE      TIME
+      ↩ rolled back  App/_/database  content     1.2 s
+          put back after App/_/api failed
+      ✗ failed       App/_/api       as it is    310 ms
+          what is deployed is not what the record says
+      · not begun    App/_/legacy    removed     -
+
+    warning[L0408]: the chart "redis" has the range ^1.0 instead
+      of a version
+      --> apps/cache/Chart.yaml:7:3
+      = app: staging:App/_/cache
+      = help: Pin it to an exact version, tag or commit.
+
+    1 warning
+
+    plan digest:   sha256:64879f7d6b960a01909762d911a32d4582c20010c5641ee90278b644a9e3b525
+    record digest: sha256:70ce871f8a3d3fb449bc3c3ace6547cef02dfc74ffe48d912532a724bfdbe5b9
+    ledger:        entry 7 on luigi/ledger
+    unsealed:      this version cannot sign yet
+    "#);
 }
 
 #[test]
 fn a_graph_as_a_tree() {
-    assert_snapshot!(graph(&samples::graph(), Style::plain()), @"");
-    assert_snapshot!(affected(&samples::graph_report().affected, Style::plain()), @"");
+    assert_snapshot!(graph(&samples::graph(), Style::plain()), @r#"
+    App/_/cache
+    ├─ ✓ App/_/api  verify, as it is
+    │  └─ App/_/web
+    └─ App/_/web
+    ~ App/_/database  apply, content
+    └─ ✓ App/_/api  verify, as it is  (shown above)
+    - App/_/legacy  prune, removed
+    "#);
+    assert_snapshot!(affected(&samples::graph_report().affected, Style::plain()), @r#"
+    ~ staging:App/_/database  apply, content
+        because apps/database/config.yaml differs
+    ✓ staging:App/_/api  verify, as it is
+        because it needs App/_/database
+    - staging:App/_/legacy  prune, removed
+        because it is no longer in clusters/staging/legacy.yaml
+    "#);
 }
 
 #[test]
