@@ -7,6 +7,7 @@
 
 pub mod name;
 pub mod problem;
+pub mod event;
 pub mod object;
 pub mod files;
 pub mod config;
@@ -19,5 +20,6 @@ pub mod policy;
 pub mod deploy;
 pub mod ledger;
 pub mod record;
+pub mod report;
 pub mod outside;
 pub mod run;

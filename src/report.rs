@@ -1,0 +1,18 @@
+//! What people and programs are told: plans, outcomes and graphs as text,
+//! Markdown, JSON, DOT, Mermaid and workflow commands.
+//!
+//! Values in, text out. Prints nothing, sends nothing, decides nothing, and a
+//! failure to report never changes a verdict.
+
+pub mod dot;
+pub mod escape;
+pub mod github;
+pub mod json;
+pub mod markdown;
+pub mod mermaid;
+pub mod text;
+pub mod view;
+pub mod words;
+
+#[cfg(test)]
+mod samples;

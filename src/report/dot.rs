@@ -1,0 +1,34 @@
+//! A graph for Graphviz. An arrow points from what needs to what is needed.
+
+use std::fmt::Write as _;
+
+use super::escape;
+use super::view::GraphView;
+use super::words;
+
+/// The graph as DOT. The same graph gives the same bytes.
+pub fn dot(graph: &GraphView) -> String {
+    let mut out = String::from(
+        "digraph luigi {\n  rankdir=LR;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n",
+    );
+    for (i, node) in graph.nodes.iter().enumerate() {
+        let label = escape::dot(&graph.label(node));
+        let (note, look) = match (node.action, node.change) {
+            (None, None) => (String::new(), ""),
+            (action, change) => {
+                let said: Vec<&str> =
+                    action.map(words::action).into_iter().chain(change.map(words::change)).collect();
+                (
+                    format!("\\n{}", said.join(": ")),
+                    ", style=\"rounded,filled\", fillcolor=\"#ffe8b3\", penwidth=2",
+                )
+            }
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "  n{i} [label=\"{label}{note}\"{look}];");
+    }
+    for (a, b) in graph.indexed_edges() {
+        let _ = writeln!(out, "  n{a} -> n{b};");
+    }
+    out + "}\n"
+}
