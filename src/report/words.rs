@@ -52,6 +52,10 @@ fn changed(difference: &Difference) -> Sentence {
             vec![Name(field.clone()), Ours(" differs in "), Name(path.clone())]
         }
         Difference::Content { path } => vec![Name(path.clone()), Ours(" differs")],
+        Difference::Settings { path } => vec![
+            Ours("what it is rendered with differs, beside files and definition; it is defined in "),
+            Name(path.clone()),
+        ],
         Difference::Pin { what, from, to } => pin(what, from, to),
         Difference::Unknown { path, why } => {
             vec![
