@@ -23,3 +23,4 @@ pub mod ledger;
 pub mod report;
 pub mod outside;
 pub mod run;
+pub mod cli;

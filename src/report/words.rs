@@ -32,6 +32,7 @@ pub fn reason(reason: &Reason) -> Sentence {
     match reason {
         Reason::Changed(difference) => changed(difference),
         Reason::Because(Because::Needs { app }) => vec![Ours("it needs "), Name(app.to_string())],
+        Reason::Because(Because::NeededBy { app }) => vec![Name(app.to_string()), Ours(" needs it")],
         Reason::Because(Because::Wave { wave, parent }) => vec![
             Ours("it comes after sync wave "),
             Name(wave.to_string()),
