@@ -7,4 +7,5 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in tests")]
 
 mod git;
+mod render;
 mod support;
