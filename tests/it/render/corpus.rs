@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use luigi::catalog::job::Tool;
+use luigi::catalog::job::{Input, Job, Tool};
 use luigi::catalog::kustomization::FILE_NAMES;
 use luigi::files::{EntryKind, Files, Next, walk};
 use luigi::name::RepoPath;
@@ -18,7 +18,7 @@ use crate::support::{parts, repo::git};
 /// `$LUIGI_CORPUS`, else the folder beside the repository.
 fn corpus() -> PathBuf {
     let dir = std::env::var_os("LUIGI_CORPUS").map(PathBuf::from);
-    dir.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"))
+    dir.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"))
 }
 
 fn by_hand(dir: &Path, tool: &str, arguments: &[&str]) -> Output {
@@ -28,6 +28,17 @@ fn by_hand(dir: &Path, tool: &str, arguments: &[&str]) -> Output {
         .stdin(Stdio::null())
         .output()
         .unwrap()
+}
+
+/// A kustomization may read anything here, a chart its own folder.
+fn job_of(files: &dyn Files, dir: &str, tool: Tool) -> Job {
+    let mut job = job(files, tool);
+    if let Tool::Helm(helm) = &job.tool {
+        let tree = files.entry(&helm.chart).unwrap().unwrap();
+        assert_eq!(dir, helm.chart.as_str());
+        job.inputs = [(helm.chart.clone(), Input::Tree(tree.id))].into();
+    }
+    job
 }
 
 /// Every `step`-th folder of a bundle that holds one of these files.
@@ -48,7 +59,7 @@ fn compare(bundle: &str, names: &[&str], step: usize, tool: &dyn Fn(&str) -> Too
     })
     .unwrap();
     let dirs: Vec<String> = dirs.into_iter().step_by(step).collect();
-    let jobs: Vec<_> = dirs.iter().map(|dir| job(&files, tool(dir))).collect();
+    let jobs: Vec<_> = dirs.iter().map(|dir| job_of(&files, dir, tool(dir))).collect();
     let files: &dyn Files = &files;
     let work: Vec<Work<'_>> = jobs.iter().map(|job| Work { files, job, app: "app" }).collect();
     let done = renderer().render_all(&work, &|_, _| {});

@@ -213,3 +213,75 @@ fn missing_tools_are_named() {
     assert_eq!(told(kustomize("k")), ["L0501: kustomize is not installed"]);
     assert_eq!(told(Tool::Helm(helm("c"))), ["L0501: helm is not installed"]);
 }
+
+/// What we call a git URL is what the real kustomize hands to `git`.
+#[test]
+fn kustomize_clones_what_we_say_it_clones() {
+    use std::os::unix::fs::PermissionsExt;
+    let around = tempfile::tempdir().unwrap();
+    let (dir, bin) = (around.path().join("k"), around.path().join("bin"));
+    std::fs::create_dir(&dir).unwrap();
+    std::fs::create_dir(&bin).unwrap();
+    let mark = around.path().join("mark");
+    let git = bin.join("git");
+    std::fs::write(&git, format!("#!/bin/sh\n: > '{}'\nexit 1\n", mark.display())).unwrap();
+    std::fs::set_permissions(&git, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for text in [
+        "github.com/acme/platform",
+        "GITHUB.com/acme/platform/x?ref=v1",
+        "github.com/acme",
+        "github.com:acme/platform",
+        "github.com-mirror/acme/platform",
+        "git@example.invalid:acme/platform.git//base",
+        "git@example.invalid:acme",
+        "git::https://example.invalid/acme/platform",
+        "ssh://git@example.invalid/acme/platform",
+        "https://example.invalid/acme",
+        "https://example.invalid/acme/platform//../../x",
+        "https://example.invalid/a.git",
+        "https://example.invalid/org/_git/repo/base",
+        "https://example.invalid",
+        "file:///nowhere/at/all",
+        "file:///",
+        "name@folder/org/repo",
+        "name@folder/x",
+        "1name@folder/org/repo",
+        "a:b/c/d",
+        "dir//base",
+        "x.git/base",
+        "../github.com/acme/platform",
+        "oci://example.invalid/acme/platform",
+    ] {
+        std::fs::write(dir.join("kustomization.yaml"), format!("resources: ['{text}']\n")).unwrap();
+        let _ = std::fs::remove_file(&mark);
+        let status = std::process::Command::new(parts::tools().join("kustomize"))
+            .args(["build", "k"])
+            .current_dir(around.path())
+            .env_clear()
+            .env("PATH", &bin)
+            .env("HOME", &bin)
+            .env("HTTPS_PROXY", "http://127.0.0.1:9")
+            .stderr(std::process::Stdio::null())
+            .status()
+            .unwrap();
+        assert!(!status.success(), "{text}");
+        assert_eq!(luigi::catalog::kustomization::is_git_url(text), mark.exists(), "{text}");
+    }
+}
+
+#[test]
+fn nothing_is_written_through_a_link() {
+    let outside = tempfile::tempdir().unwrap();
+    let target = format!("-> {}", outside.path().display());
+    let files = linked(&[
+        ("one/link", target.as_str()),
+        ("two/x.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"),
+    ]);
+    let plain = Plain { path: path("in"), depth: super::content::ALL, include: None, exclude: None };
+    let mut job = job(&files, Tool::Plain(plain));
+    let mount = |at: &str, from: &str| luigi::catalog::job::Mount { at: path(at), from: path(from) };
+    job.mounts = vec![mount("in", "one"), mount("in/link/deep", "two"), mount("in/link", "one")];
+    let renderer = Renderer::new(Tools::at(parts::tools()), None, Limits::default());
+    assert!(!refused(&renderer.render(&files, &job, "app")).is_empty());
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+}
