@@ -3,8 +3,6 @@
 //! Text only: the files that `GITHUB_OUTPUT` and `GITHUB_STEP_SUMMARY` name are
 //! written elsewhere.
 
-use std::fmt::Write as _;
-
 use super::escape;
 use super::markdown;
 use super::view::GraphView;
@@ -14,7 +12,7 @@ use crate::problem::{Problem, Severity};
 use crate::record::Record;
 
 /// The most bytes of a job summary; a larger one is dropped whole by the runner
-/// (`AttachmentSizeLimit` in its FileCommandManager).
+/// (`AttachmentSizeLimit` in its `FileCommandManager`).
 pub const SUMMARY_BYTES: usize = 1024 * 1024;
 /// The most annotations of each kind that a step may make.
 pub const ANNOTATIONS: usize = 10;
@@ -71,8 +69,7 @@ impl Outputs {
             if !usable || value.contains(delimiter) {
                 return Err(OutputError::Delimiter(name));
             }
-            // Writing to a string cannot fail.
-            let _ = writeln!(out, "{name}<<{delimiter}\n{value}\n{delimiter}");
+            put!(out, "{name}<<{delimiter}\n{value}\n{delimiter}\n");
         }
         Ok(out)
     }
@@ -168,7 +165,7 @@ mod tests {
     fn a_summary_keeps_its_budget() {
         let (record, graph) = (samples::record(), samples::graph());
         let text = summary(&[(&record, Some(&graph)), (&record, None)]);
-        assert_eq!(text.matches("staging").count() > 1, true);
+        assert!(text.matches("staging").count() > 1);
         assert!(text.len() <= SUMMARY_BYTES);
     }
 }
