@@ -3,10 +3,15 @@
 //! Affected = changed ∪ all that need a changed app, directly or not. Does not
 //! order them: that is `plan`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use crate::change::{ChangeKind, Difference};
-use crate::name::{AppId, AppKey};
+use crate::change::{Change, ChangeKind, Difference};
+use crate::config::Dependents;
+pub use crate::graph::Because;
+use crate::graph::Graph;
+use crate::name::AppKey;
 
 /// What a deploy does with an affected app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -30,24 +35,6 @@ pub enum Reason {
     Because(Because),
 }
 
-/// How another app's change reaches this one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Because {
-    /// It needs an affected app.
-    Needs {
-        /// That app.
-        app: AppId,
-    },
-    /// An affected app is in an earlier sync wave of the same parent.
-    Wave {
-        /// The earlier wave.
-        wave: i64,
-        /// The parent, as `kind/namespace/name`; `root` for luigi.yaml.
-        parent: String,
-    },
-}
-
 /// One affected app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Affected {
@@ -60,4 +47,37 @@ pub struct Affected {
     pub action: Action,
     /// Every reason, sorted; never empty.
     pub reasons: Vec<Reason>,
+}
+
+/// Who is affected, given how apps differ. Keys are apps of the graph; removed
+/// ones must be in it, with the needs they had.
+pub fn affected(
+    graph: &Graph,
+    changes: &BTreeMap<AppKey, Change>,
+    dependents: Dependents,
+) -> BTreeMap<AppKey, Affected> {
+    let reached = graph.needed_by_closure(changes.keys());
+    let mut out = BTreeMap::new();
+    for (key, because) in reached {
+        let change = changes.get(&key);
+        let mut reasons: Vec<Reason> =
+            change.into_iter().flat_map(|c| c.differences.iter().cloned().map(Reason::Changed)).collect();
+        reasons.extend(because.into_iter().map(Reason::Because));
+        let action = match change {
+            Some(change) if is_gone(change) => Action::Prune,
+            Some(_) => Action::Apply,
+            None => match dependents {
+                Dependents::Verify => Action::Verify,
+                Dependents::Apply => Action::Apply,
+            },
+        };
+        let kind = change.map_or(ChangeKind::None, |c| c.kind);
+        out.insert(key.clone(), Affected { key, change: kind, action, reasons });
+    }
+    out
+}
+
+/// Whether the app is not there at head.
+fn is_gone(change: &Change) -> bool {
+    change.differences.iter().any(|d| matches!(d, Difference::Removed { .. }))
 }

@@ -61,6 +61,13 @@ impl Environment {
     }
 }
 
+impl Environment {
+    /// The environment of a repository that names none: `default`.
+    pub fn unnamed() -> Self {
+        Self("default".to_owned())
+    }
+}
+
 /// An object id in git's database (SHA-1, 20 bytes): a blob or a tree.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId(pub [u8; 20]);

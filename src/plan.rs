@@ -2,9 +2,14 @@
 //!
 //! Decides nothing: whether the plan may be carried out is for `policy`.
 
+mod build;
+
+pub use build::{Parts, build};
+
 use serde::Serialize;
 
 use crate::affected::{Action, Reason};
+pub use crate::catalog::Completeness;
 use crate::change::ChangeKind;
 use crate::name::{AppId, CommitId, Digest, Environment};
 use crate::object::diff::ObjectChange;
@@ -30,16 +35,6 @@ pub struct Plan {
     /// digests and deletes. No commit ids, so a squash that changes nothing
     /// keeps it.
     pub digest: Digest,
-}
-
-/// Whether a catalog holds every app.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Completeness {
-    /// Every app was seen.
-    Complete,
-    /// Some may be hidden by problems.
-    Incomplete,
 }
 
 /// One app's part of a plan.
@@ -70,4 +65,27 @@ pub struct Step {
     pub not_rendered: Vec<String>,
     /// Versions of its remote inputs, as `what@revision`.
     pub pins: Vec<String>,
+}
+
+/// The digest of a plan: SHA-256 of the canonical JSON of the environment and
+/// the ordered steps with their object digests and deletes.
+pub fn digest(environment: &Environment, steps: &[Step]) -> Result<Digest, serde_json::Error> {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        app: &'a AppId,
+        action: Action,
+        digest: Option<Digest>,
+        deletes: &'a [ObjectKey],
+    }
+    let line = |step: &'_ Step| {
+        serde_json::to_value(Line {
+            app: &step.app,
+            action: step.action,
+            digest: step.digest,
+            deletes: &step.deletes,
+        })
+    };
+    let lines = steps.iter().map(line).collect::<Result<Vec<_>, _>>()?;
+    let all = serde_json::json!({ "environment": environment, "steps": lines });
+    Ok(Digest::of(&serde_json_canonicalizer::to_vec(&all)?))
 }

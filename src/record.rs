@@ -301,3 +301,40 @@ impl Record {
         serde_json_canonicalizer::to_vec(self)
     }
 }
+
+impl OutcomeKind {
+    /// The exit code that says the same.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            OutcomeKind::Planned | OutcomeKind::NothingToDo | OutcomeKind::Done => 0,
+            OutcomeKind::Error => 1,
+            OutcomeKind::Problems => 2,
+            OutcomeKind::Denied => 3,
+            OutcomeKind::RolledBack => 4,
+            OutcomeKind::Stuck => 5,
+            OutcomeKind::Cancelled => 6,
+            OutcomeKind::LeftAsIs => 7,
+            OutcomeKind::Outrun => 9,
+        }
+    }
+}
+
+impl StepRecord {
+    /// A step that has not begun.
+    pub fn of(step: &crate::plan::Step) -> Self {
+        Self {
+            app: step.app.clone(),
+            action: step.action,
+            change: step.change,
+            reasons: step.reasons.clone(),
+            needs: step.needs.clone(),
+            digest: step.digest,
+            objects: step.objects.len(),
+            changes: step.changes.clone(),
+            deletes: step.deletes.clone(),
+            not_rendered: step.not_rendered.clone(),
+            pins: step.pins.clone(),
+            result: StepResult { status: StepStatus::Pending, reason: None, duration_ms: 0 },
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //! `definition`, where a difference still counts as a change.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -38,7 +39,7 @@ pub struct App {
     /// The app or `apps` entry whose content defines it.
     pub parent: Parent,
     /// The whole definition, fields without effect left out.
-    pub definition: Json,
+    pub definition: Arc<Json>,
     /// Where its objects go.
     pub destination: Destination,
     /// Apps that must be settled before it, as written.
@@ -147,4 +148,28 @@ pub struct Unknown {
     pub place: Place,
     /// What it is, and why it cannot be followed.
     pub why: String,
+}
+
+impl AppRef {
+    /// Reads `kind/namespace/name`, or takes the text as a name alone.
+    pub fn of(text: &str) -> Self {
+        AppId::parse(text).map_or_else(|_| Self::Name(text.to_owned()), Self::Exact)
+    }
+}
+
+impl std::fmt::Display for AppRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exact(id) => id.fmt(f),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+impl std::fmt::Display for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let server = if self.server.is_empty() { "the default cluster" } else { &self.server };
+        let namespace = if self.namespace.is_empty() { "no namespace" } else { &self.namespace };
+        write!(f, "{server}, {namespace}")
+    }
 }

@@ -134,7 +134,7 @@ codes! {
         "Make the content smaller.";
     ObjectInvalid "L0505" Error shows "a rendered document is not a Kubernetes object"
         "Every object needs apiVersion, kind and metadata.name.";
-    ObjectDuplicate "L0506" Error shows "an app renders the same object twice"
+    ObjectDuplicate "L0506" Warning shows "an app renders the same object twice"
         "Remove one of the two.";
     // L06xx: base, head, git
     BaseMissing "L0601" Error shows "the base commit cannot be had, so everything is affected and nothing is pruned"
@@ -164,6 +164,8 @@ codes! {
         "Mend its problems, or deploy the others with --app.";
     NeedNotDeployed "L0709" Error shows "an app that is needed is not deployed"
         "Deploy it first, or select it too.";
+    EmptyUnproved "L0710" Error shows "nothing seems to differ, and that cannot be proved"
+        "Mend the problems that hide apps; what cannot be proved is never reported as nothing to do.";
     // L08xx: ledger
     LedgerForeign "L0801" Error shows "the branch is not a Luigi ledger"
         "Name another branch in `ledger.branch`.";

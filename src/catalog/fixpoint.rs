@@ -1,0 +1,540 @@
+//! Reads definitions until no content defines another app.
+//!
+//! An app whose content may define apps is a parent: its plain files are read,
+//! its chart or kustomization is asked to be rendered. Sources and ConfigMaps
+//! that apps wait for turn up on the way; when nothing more can, what is missing
+//! is assumed or said.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::app::{App, Carried, Content, Format, Parent};
+use super::closure::What;
+use super::doc::Doc;
+use super::flux::{self, Read};
+use super::format::{Context, Header, HelmOptions, Stage, job, kustomize};
+use super::job::{Input, Job, Tool, Values};
+use super::kinds::{ConfigMaps, FluxSources, Fresh, Kind, kind};
+use super::scope::{PathHere, Scope, most_named};
+use super::{Catalog, Reading, Request, argo, helm_release, job_key, luigi_app, roots};
+use crate::config::AppsKind;
+use crate::files::ReadError;
+use crate::name::{AppId, AppKey, RepoPath, RepoUrl};
+use crate::problem::{Code, Place, Problem, Severity};
+
+/// Parents of parents, at most.
+const MAX_DEPTH: usize = 16;
+/// Apps of one environment, at most.
+const MAX_APPS: usize = 250_000;
+
+/// Where a definition was found; the later one wins over the earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// A file that luigi.yaml names.
+    Raw,
+    /// A file of a parent's plain content.
+    Plain,
+    /// A parent's render.
+    Rendered,
+}
+
+/// One app on its way.
+struct Slot {
+    doc: Arc<Doc>,
+    app: App,
+    depth: usize,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Its content is not known.
+    Open,
+    /// Its content is known; whether it defines apps is not.
+    Read,
+    /// All is known.
+    Expanded,
+}
+
+struct Fixpoint<'a> {
+    request: &'a Request<'a>,
+    scope: Scope,
+    stage: Stage,
+    sources: FluxSources,
+    config_maps: ConfigMaps,
+    slots: BTreeMap<AppId, Slot>,
+    ranks: BTreeMap<AppId, Rank>,
+    /// Apps whose content is read for the ConfigMaps in it.
+    forced: BTreeSet<AppId>,
+    problems: BTreeSet<Problem>,
+    pending: BTreeMap<crate::name::Digest, (String, Job)>,
+    restart: bool,
+    progress: bool,
+}
+
+/// Reads one environment; see [`super::read`].
+pub fn read(request: &Request<'_>) -> Result<Reading, ReadError> {
+    let mut ranks = BTreeMap::new();
+    loop {
+        let mut fixpoint = Fixpoint {
+            request,
+            scope: request.scope.clone(),
+            stage: Stage::Searching,
+            sources: FluxSources::default(),
+            config_maps: ConfigMaps::default(),
+            slots: BTreeMap::new(),
+            ranks,
+            forced: BTreeSet::new(),
+            problems: BTreeSet::new(),
+            pending: BTreeMap::new(),
+            restart: false,
+            progress: false,
+        };
+        fixpoint.roots()?;
+        fixpoint.run()?;
+        if !fixpoint.restart {
+            return Ok(fixpoint.finish());
+        }
+        // A better definition of an app was found: begin again knowing that.
+        ranks = fixpoint.ranks;
+    }
+}
+
+impl Fixpoint<'_> {
+    fn add(&mut self, problem: Problem) {
+        self.problems.insert(problem);
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            files: self.request.files,
+            parses: self.request.parses,
+            config: self.request.config,
+            environment: self.request.environment,
+            scope: &self.scope,
+            sources: &self.sources,
+            config_maps: &self.config_maps,
+            stage: self.stage,
+        }
+    }
+
+    fn run(&mut self) -> Result<(), ReadError> {
+        loop {
+            self.progress = false;
+            self.decide_scope()?;
+            let open: Vec<AppId> = self.ids(State::Open);
+            let mut waiting = Vec::new();
+            for id in &open {
+                waiting.extend(self.read_content(id)?);
+            }
+            for id in self.ids(State::Read) {
+                self.expand(&id)?;
+            }
+            if self.progress {
+                continue;
+            }
+            if !self.pending.is_empty() || self.ids(State::Open).is_empty() {
+                return Ok(());
+            }
+            if self.stage == Stage::Searching && !self.search_config_maps(&waiting)? {
+                self.stage = Stage::Settled;
+            }
+        }
+    }
+
+    fn ids(&self, state: State) -> Vec<AppId> {
+        self.slots.iter().filter(|(_, s)| s.state == state).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// The entries of `apps`.
+    fn roots(&mut self) -> Result<(), ReadError> {
+        let request = *self.request;
+        let Some(environment) = request.config.environments.get(request.environment) else { return Ok(()) };
+        for entry in &environment.apps {
+            match &entry.what {
+                AppsKind::Files(glob) => {
+                    let files = roots::matching(request.files, glob)?;
+                    if files.is_empty() {
+                        let message = format!("{glob:?} matches no file");
+                        self.add(Problem::new(Code::ConfigNoMatch, Some(entry.place.clone()), message));
+                    }
+                    request.parses.warm(request.files, &files)?;
+                    for (path, id) in files {
+                        let parsed = request.parses.get(request.files, &path, id)?;
+                        self.problems.extend(parsed.1.iter().cloned());
+                        for doc in &parsed.0 {
+                            self.register(doc, Rank::Raw, &Parent::Root, 0);
+                        }
+                    }
+                }
+                AppsKind::Kustomize(path) => {
+                    let context = self.context();
+                    let mut closure = context.closure(&[]);
+                    let tool = kustomize(&mut closure, path, None, &entry.place)?;
+                    let job = job(&closure, &[], tool, None);
+                    let found = (closure.problems, closure.not_rendered);
+                    self.root_parent(path, job, found, &entry.place)?;
+                }
+                AppsKind::Helm { path, value_files } => {
+                    let (job, found) = self.root_chart(path, value_files, &entry.place)?;
+                    self.root_parent(path, job, found, &entry.place)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn root_chart(
+        &self,
+        path: &RepoPath,
+        value_files: &[String],
+        place: &Place,
+    ) -> Result<(Job, (Vec<Problem>, BTreeSet<String>)), ReadError> {
+        let context = self.context();
+        let mut closure = context.closure(&[]);
+        let dependencies = closure.chart(path, place)?;
+        let release = path.file_name().to_owned();
+        let mut options = HelmOptions { release, namespace: "default".to_owned(), ..HelmOptions::default() };
+        for file in value_files {
+            match path.join(file) {
+                Ok(file) => match closure.file(&file, place)?.what {
+                    What::Blob(_) => options.values.push(Values::File(file)),
+                    What::Absent | What::Tree(_) => {
+                        let message = format!("value file {file} does not exist");
+                        closure.problems.push(Problem::new(Code::PathMissing, Some(place.clone()), message));
+                    }
+                },
+                Err(error) => {
+                    closure.problems.push(Problem::new(
+                        Code::PathEscapes,
+                        Some(place.clone()),
+                        error.to_string(),
+                    ));
+                }
+            }
+        }
+        let tool = options.tool(context.config, path.clone(), dependencies);
+        let job = job(&closure, &[], tool, None);
+        Ok((job, (closure.problems, closure.not_rendered)))
+    }
+
+    /// A parent that luigi.yaml names: it is no app, but what it renders are.
+    fn root_parent(
+        &mut self,
+        path: &RepoPath,
+        job: Job,
+        (problems, not_rendered): (Vec<Problem>, BTreeSet<String>),
+        place: &Place,
+    ) -> Result<(), ReadError> {
+        let broken = problems.iter().any(|p| p.severity == Severity::Error);
+        self.problems.extend(problems);
+        if broken || !not_rendered.is_empty() {
+            let why: Vec<String> = not_rendered.into_iter().collect();
+            let message = format!("{path} was not rendered {}", why.join(", "));
+            self.add(Problem::new(Code::ParentNotRendered, Some(place.clone()), message.trim_end()));
+            return Ok(());
+        }
+        let inputs = job.inputs.clone();
+        if let Some(docs) = self.rendered(&format!("parent {path}"), &job, &Place::file(path.as_str()))? {
+            self.register_rendered(docs, &inputs, &Parent::Root, 0, &Place::file(path.as_str()))?;
+        }
+        Ok(())
+    }
+
+    /// Infers which URL means this repository, when nobody has said.
+    fn decide_scope(&mut self) -> Result<(), ReadError> {
+        if self.scope.is_decided() {
+            return Ok(());
+        }
+        let mut seen: Vec<(RepoUrl, PathHere)> = Vec::new();
+        let mut paths: Vec<(String, String)> = Vec::new();
+        for slot in self.slots.values() {
+            match slot.app.format {
+                Format::Luigi => paths.extend(luigi_app::named(&slot.doc)),
+                Format::ArgoApplication => paths.extend(argo::named(&slot.doc)),
+                Format::FluxKustomization => {
+                    let own = slot.doc.namespace();
+                    let text = |key| slot.doc.text(&["spec", "sourceRef", key]).unwrap_or("");
+                    let namespace = if text("namespace").is_empty() { own } else { text("namespace") };
+                    let source = self.sources.get(text("kind"), namespace, text("name"));
+                    if let Some(url) = source.and_then(|s| flux::named(s)) {
+                        paths.push((url, slot.doc.text(&["spec", "path"]).unwrap_or("").to_owned()));
+                    }
+                }
+                Format::FluxHelmRelease => {}
+            }
+        }
+        for (url, path) in paths {
+            let path = RepoPath::parse(&path);
+            let here = match path {
+                Ok(path) if self.request.files.entry(&path)?.is_some() => PathHere::Exists,
+                Ok(_) | Err(_) => PathHere::Missing,
+            };
+            seen.push((RepoUrl::of(&url), here));
+        }
+        let hinted = self.request.hints.iter().find(|hint| seen.iter().any(|(url, _)| url == *hint));
+        let url = hinted.cloned().or_else(|| most_named(&seen));
+        if let Some(url) = url {
+            let message = format!("children name this repository as {url}");
+            self.add(Problem::new(Code::SourceAssumed, None, message));
+            self.scope = self.scope.clone().with_url(url);
+            self.progress = true;
+        }
+        Ok(())
+    }
+
+    /// Reads an app's content. Returns the ConfigMaps it waits for.
+    fn read_content(&mut self, id: &AppId) -> Result<Vec<(String, String)>, ReadError> {
+        let Some(slot) = self.slots.get(id) else { return Ok(Vec::new()) };
+        let context = self.context();
+        let content = match slot.app.format {
+            Format::Luigi => luigi_app::read(&context, &slot.app, &slot.doc)?,
+            Format::ArgoApplication => argo::read(&context, &slot.app, &slot.doc)?,
+            Format::FluxHelmRelease => helm_release::read(&context, &slot.app, &slot.doc)?,
+            Format::FluxKustomization => match flux::read(&context, &slot.app, &slot.doc)? {
+                Read::Waits { config_maps } => return Ok(config_maps),
+                Read::Content(content) => Some(*content),
+            },
+        };
+        if let Some(content) = content
+            && let Some(slot) = self.slots.get_mut(id)
+        {
+            slot.app.content = content;
+            slot.state = State::Read;
+            self.progress = true;
+        }
+        Ok(Vec::new())
+    }
+
+    /// Registers what an app's content defines, if it does.
+    fn expand(&mut self, id: &AppId) -> Result<(), ReadError> {
+        let Some(slot) = self.slots.get(id) else { return Ok(()) };
+        let forced = self.forced.contains(id);
+        let parent = slot.app.carried == Carried::OwnStep
+            && (forced || roots::may_define(self.request, &slot.app.content, &slot.doc)?);
+        if !parent {
+            return self.expanded(id);
+        }
+        let (place, depth) = (slot.app.place.clone(), slot.depth + 1);
+        let content: Content = slot.app.content.clone();
+        let broken = content.problems.iter().any(|p| p.severity == Severity::Error);
+        if depth > MAX_DEPTH {
+            let message = format!("{id} is {depth} parents deep");
+            self.add(Problem::new(Code::ParentTooDeep, Some(place), message));
+            return self.expanded(id);
+        }
+        if broken || !content.not_rendered.is_empty() || !content.unknown.is_empty() {
+            let mut why = content.not_rendered.clone();
+            why.extend(content.unknown.iter().map(|u| u.why.clone()));
+            let why = if why.is_empty() { "its content has problems".to_owned() } else { why.join(", ") };
+            let message = format!("{id} may define apps and was not rendered: {why}");
+            self.add(Problem::new(Code::ParentNotRendered, Some(place), message));
+            return self.expanded(id);
+        }
+        let parent = Parent::App(id.clone());
+        let mut done = true;
+        for job in &content.jobs {
+            if let Tool::Plain(plain) = &job.tool {
+                for (path, blob) in roots::plain_files(self.request.files, job, plain)? {
+                    let parsed = self.request.parses.get(self.request.files, &path, blob)?;
+                    self.problems.extend(parsed.1.iter().cloned());
+                    for doc in &parsed.0 {
+                        self.register(doc, Rank::Plain, &parent, depth);
+                    }
+                }
+            } else {
+                match self.rendered(&id.to_string(), job, &place)? {
+                    Some(docs) => self.register_rendered(docs, &job.inputs, &parent, depth, &place)?,
+                    None => done = false,
+                }
+            }
+        }
+        if done { self.expanded(id) } else { Ok(()) }
+    }
+
+    fn expanded(&mut self, id: &AppId) -> Result<(), ReadError> {
+        if let Some(slot) = self.slots.get_mut(id) {
+            slot.state = State::Expanded;
+            self.progress = true;
+        }
+        Ok(())
+    }
+
+    /// A job's objects; `None` when they are pending.
+    fn rendered(
+        &mut self,
+        name: &str,
+        job: &Job,
+        place: &Place,
+    ) -> Result<Option<Arc<Vec<crate::object::Object>>>, ReadError> {
+        let key = job_key(job);
+        match self.request.renders.get(&key) {
+            None => {
+                self.pending.insert(key, (name.to_owned(), job.clone()));
+                Ok(None)
+            }
+            Some(Ok(objects)) => Ok(Some(Arc::clone(objects))),
+            Some(Err(problems)) => {
+                self.problems.extend(problems.iter().cloned());
+                let message = format!("{name} may define apps and could not be rendered");
+                self.add(Problem::new(Code::ParentNotRendered, Some(place.clone()), message));
+                Ok(Some(Arc::new(Vec::new())))
+            }
+        }
+    }
+
+    fn register_rendered(
+        &mut self,
+        objects: Arc<Vec<crate::object::Object>>,
+        inputs: &BTreeMap<RepoPath, Input>,
+        parent: &Parent,
+        depth: usize,
+        place: &Place,
+    ) -> Result<(), ReadError> {
+        let raw = roots::raw_places(self.request, inputs)?;
+        for object in objects.iter() {
+            let key = (object.key.kind.clone(), object.key.name.clone());
+            let doc = match raw.get(&key) {
+                Some(Some(raw)) => Doc::rendered_from(object.json.clone(), raw),
+                Some(None) | None => Doc::rendered(object.json.clone(), place.clone()),
+            };
+            self.register(&Arc::new(doc), Rank::Rendered, parent, depth);
+        }
+        Ok(())
+    }
+
+    /// Takes one document.
+    fn register(&mut self, doc: &Arc<Doc>, rank: Rank, parent: &Parent, depth: usize) {
+        match kind(doc) {
+            Kind::App(format) => self.register_app(doc, format, rank, parent, depth),
+            Kind::ApplicationSet => {
+                let message = format!("ApplicationSet {} is not expanded by this version", doc.name());
+                self.add(Problem::new(Code::KindUnsupported, Some(doc.place.clone()), message));
+            }
+            Kind::AppProject => {
+                let message = format!("AppProject {} is not enforced by this version", doc.name());
+                self.add(Problem::new(Code::ProjectIgnored, Some(doc.place.clone()), message));
+            }
+            Kind::Source => self.progress |= self.sources.insert(Arc::clone(doc)) == Fresh::New,
+            Kind::ConfigMap => self.progress |= self.config_maps.insert(doc) == Fresh::New,
+            Kind::Other => {}
+        }
+    }
+
+    fn register_app(&mut self, doc: &Arc<Doc>, format: Format, rank: Rank, parent: &Parent, depth: usize) {
+        let id = match format {
+            Format::Luigi => super::format::id("App", doc),
+            Format::ArgoApplication => super::format::id("Application", doc),
+            Format::FluxKustomization => super::format::id("Kustomization", doc),
+            Format::FluxHelmRelease => super::format::id("HelmRelease", doc),
+        };
+        let id = match id {
+            Ok(id) => id,
+            Err(error) => {
+                let place = doc.place_of(&["metadata", "name"]);
+                let code =
+                    if doc.json.to_string().contains("{{") { Code::DocumentTemplated } else { Code::AppName };
+                return self.add(Problem::new(code, Some(place), format!("{}: {error}", doc.kind())));
+            }
+        };
+        if self.is_self_or_ancestor(&id, parent) {
+            return;
+        }
+        match self.ranks.get(&id) {
+            Some(known) if *known > rank => return,
+            Some(known) if *known < rank => {
+                self.restart |= self.slots.contains_key(&id);
+                self.ranks.insert(id.clone(), rank);
+            }
+            Some(_) => {}
+            None => {
+                self.ranks.insert(id.clone(), rank);
+            }
+        }
+        if let Some(known) = self.slots.get(&id) {
+            if self.ranks.get(&id) == Some(&rank)
+                && !(known.doc.place == doc.place && known.doc.json == doc.json)
+            {
+                let message = format!("{id} is defined at {} too", known.doc.place);
+                self.add(Problem::new(Code::AppDuplicate, Some(doc.place.clone()), message));
+            }
+            return;
+        }
+        if self.slots.len() >= MAX_APPS {
+            let message = format!("more than {MAX_APPS} apps in one environment");
+            return self.add(Problem::new(Code::ParentTooDeep, Some(doc.place.clone()), message));
+        }
+        let context = self.context();
+        let header: Header = match format {
+            Format::Luigi => luigi_app::header(&context, doc, id.clone(), parent.clone()),
+            Format::ArgoApplication => argo::header(&context, doc, id.clone(), parent.clone()),
+            Format::FluxKustomization => flux::header(&context, doc, id.clone(), parent.clone()),
+            Format::FluxHelmRelease => helm_release::header(&context, doc, id.clone(), parent.clone()),
+        };
+        let key = header.app.key.clone();
+        self.problems.extend(header.problems.into_iter().map(|p| p.of(&key)));
+        self.slots.insert(id, Slot { doc: Arc::clone(doc), app: header.app, depth, state: State::Open });
+        self.progress = true;
+    }
+
+    /// A Flux bootstrap's own Kustomization lies in the folder that it builds:
+    /// what defines itself keeps the definition that it was found by.
+    fn is_self_or_ancestor(&self, id: &AppId, parent: &Parent) -> bool {
+        let mut at = parent;
+        let mut steps = 0;
+        while let Parent::App(above) = at {
+            if above == id {
+                return true;
+            }
+            let Some(slot) = self.slots.get(above) else { return false };
+            at = &slot.app.parent;
+            steps += 1;
+            if steps > MAX_DEPTH + 1 {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// Looks for ConfigMaps in the content of apps that define no apps. Returns
+    /// whether any such content is worth reading.
+    fn search_config_maps(&mut self, wanted: &[(String, String)]) -> Result<bool, ReadError> {
+        if wanted.is_empty() {
+            return Ok(false);
+        }
+        let mut found = Vec::new();
+        for (id, slot) in &self.slots {
+            let open = slot.state == State::Expanded && !self.forced.contains(id);
+            if open && roots::mentions_config_map(self.request, &slot.app.content, wanted)? {
+                found.push(id.clone());
+            }
+        }
+        for id in &found {
+            self.forced.insert(id.clone());
+            if let Some(slot) = self.slots.get_mut(id) {
+                slot.state = State::Read;
+            }
+        }
+        Ok(!found.is_empty())
+    }
+
+    fn finish(mut self) -> Reading {
+        let mut apps = BTreeMap::new();
+        for (id, slot) in std::mem::take(&mut self.slots) {
+            let mut app = slot.app;
+            let key = AppKey { environment: self.request.environment.clone(), app: id };
+            self.problems.extend(app.content.problems.iter().cloned().map(|p| p.of(&key)));
+            if app.format == Format::FluxHelmRelease {
+                app.definition =
+                    helm_release::with_values_from(&self.config_maps, &slot.doc, &app.definition);
+            }
+            apps.insert(key, app);
+        }
+        let problems = self.problems.into_iter().collect();
+        Reading {
+            catalog: Catalog { apps, problems },
+            pending: self.pending.into_values().collect(),
+            scope: self.scope,
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! Flux `Kustomization`, and the sources it reads.
+//!
+//! Fields: `kustomize-controller/api/v1/kustomization_types.go`; generated
+//! kustomizations: fluxcd/pkg `kustomize/kustomize_generator.go`; artifacts:
+//! `source-watcher` `ArtifactGenerator`. `HelmRelease` has a file of its own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::app::{App, Content, Format, Parent};
+use super::closure::{Closure, What};
+use super::doc::{Doc, at};
+use super::format::{Context, Header, Stage, content, depends_on, job, kustomize, remote};
+use super::job::{Mount, Substitute, UnknownVariable};
+use super::kustomization::FILE_NAMES;
+use super::overlay;
+use super::scope::Meaning;
+use crate::files::{EntryKind, Next, ReadError, find, walk};
+use crate::name::{AppId, RepoPath};
+use crate::problem::{Code, Place, Problem};
+
+/// Everything but the content.
+pub fn header(context: &Context<'_>, doc: &Arc<Doc>, id: AppId, parent: Parent) -> Header {
+    let mut header = context.header(doc, Format::FluxKustomization, id, parent);
+    let text = |path: &[&str]| doc.text(path).unwrap_or("").to_owned();
+    header.app.destination.server = text(&["spec", "kubeConfig", "secretRef", "name"]);
+    header.app.destination.namespace = text(&["spec", "targetNamespace"]);
+    if doc.text(&["spec", "sourceRef", "name"]).is_none()
+        || doc.text(&["spec", "sourceRef", "kind"]).is_none()
+    {
+        let message = "a Kustomization needs spec.sourceRef with kind and name";
+        let place = doc.place_of(&["spec", "sourceRef"]);
+        header.problems.push(Problem::new(Code::AppField, Some(place), message));
+    }
+    depends_on(doc, "Kustomization", &mut header);
+    header
+}
+
+/// Where a source's files are.
+pub enum Origin {
+    /// In the compared commit, seen through these mounts.
+    Here(Vec<Mount>),
+    /// Elsewhere: what, and at which revision.
+    Elsewhere {
+        /// URL or name.
+        what: String,
+        /// Tag, commit, range or branch.
+        revision: String,
+    },
+    /// Not known yet.
+    Wait,
+    /// Defined nowhere.
+    Nowhere,
+}
+
+/// Follows a source reference.
+pub fn origin(context: &Context<'_>, kind: &str, namespace: &str, name: &str) -> Origin {
+    let Some(source) = context.sources.get(kind, namespace, name) else {
+        if kind == "ExternalArtifact" {
+            return artifact(context, namespace, name);
+        }
+        return if context.stage == Stage::Searching { Origin::Wait } else { Origin::Nowhere };
+    };
+    let text = |path: &[&str]| source.text(path).unwrap_or("").to_owned();
+    let url = text(&["spec", "url"]);
+    let reference = source.at(&["spec", "ref"]);
+    let revision = ["commit", "name", "semver", "tag", "digest", "branch"]
+        .iter()
+        .find_map(|key| reference.and_then(|r| at(r, &[key])).and_then(Json::as_str))
+        .unwrap_or("")
+        .to_owned();
+    if kind != "GitRepository" {
+        let what = if url.is_empty() { format!("{kind} {namespace}/{name}") } else { url };
+        return Origin::Elsewhere { what, revision };
+    }
+    match context.scope.meaning(&url, &revision) {
+        Meaning::Here => Origin::Here(includes(context, source, namespace)),
+        Meaning::Undecided if context.stage == Stage::Searching => Origin::Wait,
+        Meaning::Undecided | Meaning::Elsewhere | Meaning::OwnHistory => {
+            Origin::Elsewhere { what: url, revision }
+        }
+    }
+}
+
+/// `spec.include`: folders of other repositories copied into this one.
+fn includes(context: &Context<'_>, source: &Doc, namespace: &str) -> Vec<Mount> {
+    let list = source.at(&["spec", "include"]).and_then(Json::as_array);
+    let mut mounts = Vec::new();
+    for item in list.into_iter().flatten() {
+        let text = |path: &[&str]| at(item, path).and_then(Json::as_str).unwrap_or("");
+        let name = text(&["repository", "name"]);
+        if let Origin::Here(_) = origin(context, "GitRepository", namespace, name)
+            && let (Ok(from), Ok(to)) = (
+                RepoPath::parse(text(&["fromPath"])),
+                RepoPath::parse(if text(&["toPath"]).is_empty() { name } else { text(&["toPath"]) }),
+            )
+        {
+            mounts.push(Mount { at: to, from });
+        }
+    }
+    if !mounts.is_empty() {
+        mounts.push(Mount { at: RepoPath::root(), from: RepoPath::root() });
+    }
+    mounts
+}
+
+/// An artifact that an `ArtifactGenerator` copies together.
+fn artifact(context: &Context<'_>, namespace: &str, name: &str) -> Origin {
+    for generator in context.sources.of_kind("ArtifactGenerator", namespace) {
+        let artifacts = generator.at(&["spec", "artifacts"]).and_then(Json::as_array);
+        let named = |a: &&Json| at(a, &["name"]).and_then(Json::as_str) == Some(name);
+        let Some(artifact) = artifacts.into_iter().flatten().find(named) else { continue };
+        let mut mounts = Vec::new();
+        for copy in at(artifact, &["copy"]).and_then(Json::as_array).into_iter().flatten() {
+            let text = |key: &str| at(copy, &[key]).and_then(Json::as_str).unwrap_or("");
+            let (alias, from) = text("from").split_once('/').unwrap_or((text("from"), ""));
+            match alias_origin(context, generator, alias.trim_start_matches('@')) {
+                Origin::Here(_) => {}
+                other @ (Origin::Elsewhere { .. } | Origin::Wait | Origin::Nowhere) => return other,
+            }
+            // The part before the first glob: more than is copied, never less.
+            let fixed: Vec<&str> = from.split('/').take_while(|p| !p.contains(['*', '?', '['])).collect();
+            let to = text("to").trim_start_matches("@artifact");
+            if let (Ok(from), Ok(to)) = (RepoPath::parse(&fixed.join("/")), RepoPath::parse(to)) {
+                mounts.push(Mount { at: to, from });
+            }
+        }
+        return Origin::Here(mounts);
+    }
+    if context.stage == Stage::Searching { Origin::Wait } else { Origin::Nowhere }
+}
+
+fn alias_origin(context: &Context<'_>, generator: &Doc, alias: &str) -> Origin {
+    let sources = generator.at(&["spec", "sources"]).and_then(Json::as_array);
+    for source in sources.into_iter().flatten() {
+        let text = |key: &str| at(source, &[key]).and_then(Json::as_str).unwrap_or("");
+        if text("alias") == alias {
+            let namespace =
+                if text("namespace").is_empty() { generator.namespace() } else { text("namespace") };
+            return origin(context, text("kind"), namespace, text("name"));
+        }
+    }
+    Origin::Nowhere
+}
+
+/// The URLs that Git sources name, to find out which repository is meant.
+pub fn named(doc: &Doc) -> Option<String> {
+    (doc.kind() == "GitRepository").then(|| doc.text(&["spec", "url"]).map(str::to_owned)).flatten()
+}
+
+/// What reading a `Kustomization` came to.
+pub enum Read {
+    /// It waits for a source or a ConfigMap.
+    Waits {
+        /// ConfigMaps it waits for, as namespace and name.
+        config_maps: Vec<(String, String)>,
+    },
+    /// Its content; with what Luigi had to assume.
+    Content(Box<Content>),
+}
+
+/// The content of a `Kustomization`.
+pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadError> {
+    let own = app.key.app.namespace();
+    let own = if own == "_" { "" } else { own };
+    let text = |path: &[&str]| doc.text(path).unwrap_or("");
+    let place = doc.place_of(&["spec", "path"]);
+    let namespace = doc.text(&["spec", "sourceRef", "namespace"]).unwrap_or(own);
+    let (kind, name) = (text(&["spec", "sourceRef", "kind"]), text(&["spec", "sourceRef", "name"]));
+    let path = match RepoPath::parse(text(&["spec", "path"])) {
+        Ok(path) => path,
+        Err(error) => {
+            let problem = Problem::new(Code::PathEscapes, Some(place), error.to_string());
+            return Ok(Read::Content(Box::new(Content { problems: vec![problem], ..Content::default() })));
+        }
+    };
+    let mut notes = Vec::new();
+    let mounts = match origin(context, kind, namespace, name) {
+        Origin::Here(mounts) => mounts,
+        Origin::Wait => return Ok(Read::Waits { config_maps: Vec::new() }),
+        Origin::Elsewhere { what, revision } => {
+            return Ok(Read::Content(Box::new(elsewhere(&what, &revision))));
+        }
+        Origin::Nowhere => {
+            let exists = matches!(context.closure(&[]).locate(&path, &place)?.what, What::Tree(_));
+            let source = doc.place_of(&["spec", "sourceRef"]);
+            if !exists {
+                let message = format!("{kind} {namespace}/{name} is defined nowhere");
+                let problem = Problem::new(Code::SourceUnknown, Some(source), message);
+                let mut content = elsewhere(&format!("{kind} {namespace}/{name}"), "");
+                content.problems.push(problem);
+                return Ok(Read::Content(Box::new(content)));
+            }
+            let message = format!(
+                "{kind} {namespace}/{name} is defined nowhere; {path} exists here, so this repository is taken"
+            );
+            notes.push(Problem::new(Code::SourceAssumed, Some(source), message));
+            Vec::new()
+        }
+    };
+    let (substitute, missing) = substitution(context, doc, own, &mut notes);
+    if !missing.is_empty() && context.stage == Stage::Searching {
+        return Ok(Read::Waits { config_maps: missing });
+    }
+    let mut content = kustomization(context, doc, &path, &mounts, substitute, &place)?;
+    content.problems.extend(notes);
+    Ok(Read::Content(Box::new(content)))
+}
+
+fn elsewhere(what: &str, revision: &str) -> Content {
+    let input = remote(what, revision);
+    let shown = if revision.is_empty() { "its newest revision" } else { revision };
+    let why = format!("{} at {shown} not fetched", input.what);
+    Content { remotes: vec![input], not_rendered: vec![why], ..Content::default() }
+}
+
+fn kustomization(
+    context: &Context<'_>,
+    doc: &Doc,
+    path: &RepoPath,
+    mounts: &[Mount],
+    substitute: Option<Substitute>,
+    place: &Place,
+) -> Result<Content, ReadError> {
+    let mut closure = context.closure(mounts);
+    let found = closure.file(path, place)?;
+    let What::Tree(_) = found.what else {
+        let message = format!("{path} does not exist");
+        closure.problems.push(Problem::new(Code::PathMissing, Some(place.clone()), message));
+        return Ok(content(closure, Vec::new()));
+    };
+    let empty = Json::Null;
+    let spec = doc.at(&["spec"]).unwrap_or(&empty);
+    let replace = if let Some(own) = overlay::own(context, &mut closure, path, place)? {
+        overlay::flux(own, spec)
+    } else if closure.kustomization_of(path, place)?.is_some() {
+        // There is one, and it cannot be read: the closure has said so.
+        return Ok(content(closure, Vec::new()));
+    } else {
+        let own = overlay::generated(&resources(context, &mut closure, path, place)?);
+        let plain = Json::Object(own.clone()).to_string();
+        Some(overlay::flux(own, spec).unwrap_or(plain))
+    };
+    let tool = kustomize(&mut closure, path, replace, place)?;
+    let jobs = vec![job(&closure, mounts, tool, substitute)];
+    Ok(content(closure, jobs))
+}
+
+/// Files that Flux leaves out of a source unless told otherwise
+/// (source-controller `docs/spec/v1/gitrepositories.md`, default exclusions).
+const IGNORED: [&str; 12] = [
+    ".goreleaser.yml",
+    ".goreleaser.yaml",
+    ".goreleaser.brew.yml",
+    ".sops.yaml",
+    ".flux.yaml",
+    ".travis.yml",
+    ".gitlab-ci.yml",
+    "appveyor.yml",
+    ".drone.yml",
+    "cloudbuild.yaml",
+    "codeship-services.yml",
+    "codeship-steps.yml",
+];
+
+/// The resources of the kustomization that Flux generates for a folder without
+/// one: every YAML file below it, but a folder with a kustomization as a whole.
+fn resources(
+    context: &Context<'_>,
+    closure: &mut Closure<'_>,
+    dir: &RepoPath,
+    place: &Place,
+) -> Result<Vec<String>, ReadError> {
+    let found = closure.locate(dir, place)?;
+    let What::Tree(id) = found.what else { return Ok(Vec::new()) };
+    closure.tree(&found, id, place)?;
+    let mut out = Vec::new();
+    walk(context.files, id, &RepoPath::root(), &mut |path, entry| {
+        let name = path.file_name();
+        match entry.kind {
+            EntryKind::Directory if matches!(name, ".git" | ".github" | ".circleci") => Ok(Next::Skip),
+            EntryKind::Directory => {
+                let list = context.files.list(entry.id)?;
+                if FILE_NAMES.iter().any(|n| find(&list, n).is_some()) {
+                    out.push(path.to_string());
+                    return Ok(Next::Skip);
+                }
+                Ok(Next::Enter)
+            }
+            EntryKind::File | EntryKind::Executable => {
+                let yaml = name.ends_with(".yaml") || name.ends_with(".yml");
+                if yaml && !IGNORED.contains(&name) {
+                    out.push(path.to_string());
+                }
+                Ok(Next::Enter)
+            }
+            EntryKind::Link | EntryKind::Submodule => Ok(Next::Enter),
+        }
+    })?;
+    out.sort();
+    Ok(out)
+}
+
+/// `spec.postBuild`, and the ConfigMaps that are not known (yet).
+fn substitution(
+    context: &Context<'_>,
+    doc: &Doc,
+    namespace: &str,
+    notes: &mut Vec<Problem>,
+) -> (Option<Substitute>, Vec<(String, String)>) {
+    let Some(post) = doc.at(&["spec", "postBuild"]) else { return (None, Vec::new()) };
+    let mut variables = BTreeMap::new();
+    let mut unknown = UnknownVariable::Empty;
+    let mut missing = Vec::new();
+    let from = at(post, &["substituteFrom"]).and_then(Json::as_array);
+    for (i, item) in from.into_iter().flatten().enumerate() {
+        let text = |key: &str| at(item, &[key]).and_then(Json::as_str).unwrap_or("");
+        if text("kind") != "ConfigMap" {
+            unknown = UnknownVariable::Keep;
+            continue;
+        }
+        match context.config_maps.get(namespace, text("name")) {
+            Some(data) => variables.extend(data.clone()),
+            None => {
+                missing.push((namespace.to_owned(), text("name").to_owned()));
+                unknown = UnknownVariable::Keep;
+                let optional = at(item, &["optional"]).and_then(Json::as_bool).unwrap_or(false);
+                if context.stage == Stage::Settled && !optional {
+                    let place = doc.place_of(&["spec", "postBuild", "substituteFrom", &i.to_string()]);
+                    let message = format!(
+                        "ConfigMap {namespace}/{} is not in this repository; its variables stay as they are",
+                        text("name")
+                    );
+                    notes.push(Problem::new(Code::ContentUnknown, Some(place), message));
+                }
+            }
+        }
+    }
+    for (key, value) in at(post, &["substitute"]).and_then(Json::as_object).into_iter().flatten() {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        variables.insert(key.clone(), value);
+    }
+    if variables.is_empty() && unknown == UnknownVariable::Empty {
+        return (None, missing);
+    }
+    (Some(Substitute { variables, unknown }), missing)
+}

@@ -1,0 +1,120 @@
+//! Flux `HelmRelease`: an object of the Kustomization that carries it, and an
+//! app of its own.
+//!
+//! Under the engine `ledger` it has no step: its parent carries it. Its chart is
+//! followed where it is in this repository, and named where it is not.
+//! Fields: `helm-controller/api/v2/helmrelease_types.go`.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use super::app::{App, Carried, Content, Format, Parent};
+use super::doc::{Doc, at};
+use super::flux::{Origin, origin};
+use super::format::{Context, Header, HelmOptions, content, depends_on, job, remote};
+use super::job::Values;
+use super::kinds::ConfigMaps;
+use crate::files::ReadError;
+use crate::name::{AppId, Digest, RepoPath};
+use crate::problem::{Code, Problem};
+
+/// Everything but the content.
+pub fn header(context: &Context<'_>, doc: &Arc<Doc>, id: AppId, parent: Parent) -> Header {
+    let carried = if parent == Parent::Root { Carried::OwnStep } else { Carried::ByParent };
+    let mut header = context.header(doc, Format::FluxHelmRelease, id, parent);
+    header.app.carried = carried;
+    let namespace = doc.text(&["spec", "targetNamespace"]).unwrap_or(doc.namespace()).to_owned();
+    header.app.destination.namespace = namespace;
+    header.app.destination.server =
+        doc.text(&["spec", "kubeConfig", "secretRef", "name"]).unwrap_or("").to_owned();
+    if doc.at(&["spec", "chart"]).is_none() && doc.at(&["spec", "chartRef"]).is_none() {
+        let message = "a HelmRelease needs spec.chart or spec.chartRef";
+        header.problems.push(Problem::new(Code::AppField, Some(doc.place_of(&["spec"])), message));
+    }
+    depends_on(doc, "HelmRelease", &mut header);
+    header
+}
+
+/// The definition together with the ConfigMaps that it takes values from: their
+/// content is part of what is deployed.
+pub fn with_values_from(config_maps: &ConfigMaps, doc: &Doc, definition: &Arc<Json>) -> Arc<Json> {
+    let Some(list) = doc.at(&["spec", "valuesFrom"]).and_then(Json::as_array) else {
+        return Arc::clone(definition);
+    };
+    let mut seen = serde_json::Map::new();
+    for item in list {
+        let name = at(item, &["name"]).and_then(Json::as_str).unwrap_or("");
+        if let Some(data) = config_maps.get(doc.namespace(), name) {
+            seen.insert(name.to_owned(), json!(Digest::of(json!(data).to_string().as_bytes())));
+        }
+    }
+    if seen.is_empty() {
+        return Arc::clone(definition);
+    }
+    let mut definition = (**definition).clone();
+    definition["valuesFrom"] = Json::Object(seen);
+    Arc::new(definition)
+}
+
+/// The content, or `None` while a source may still be found.
+pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Option<Content>, ReadError> {
+    let text = |path: &[&str]| doc.text(path).unwrap_or("");
+    let by_reference = doc.at(&["spec", "chartRef"]).is_some();
+    let keys: &[&str] =
+        if by_reference { &["spec", "chartRef"] } else { &["spec", "chart", "spec", "sourceRef"] };
+    let key = |name: &'static str| doc.text(&[keys, &[name]].concat()).unwrap_or("");
+    let (chart, version) =
+        (text(&["spec", "chart", "spec", "chart"]), text(&["spec", "chart", "spec", "version"]));
+    let namespace = if key("namespace").is_empty() { doc.namespace() } else { key("namespace") };
+    let found = origin(context, key("kind"), namespace, key("name"));
+    match found {
+        Origin::Wait => Ok(None),
+        Origin::Here(mounts) if !by_reference => {
+            let place = doc.place_of(&["spec", "chart", "spec", "chart"]);
+            let mut closure = context.closure(&mounts);
+            let Ok(dir) = RepoPath::parse(chart) else {
+                closure.problems.push(Problem::new(Code::PathEscapes, Some(place), format!("{chart:?}")));
+                return Ok(Some(content(closure, Vec::new())));
+            };
+            let dependencies = closure.chart(&dir, &place)?;
+            let mut options = HelmOptions {
+                release: doc.text(&["spec", "releaseName"]).unwrap_or(doc.name()).to_owned(),
+                namespace: app.destination.namespace.clone(),
+                ..HelmOptions::default()
+            };
+            let files = doc.at(&["spec", "chart", "spec", "valuesFiles"]).and_then(Json::as_array);
+            for file in files.into_iter().flatten().filter_map(Json::as_str) {
+                if let Ok(path) = RepoPath::parse(file) {
+                    closure.file(&path, &place)?;
+                    options.values.push(Values::File(path));
+                }
+            }
+            if let Some(values) = doc.at(&["spec", "values"]) {
+                options.values.push(Values::Text(values.to_string()));
+            }
+            let tool = options.tool(context.config, dir, dependencies);
+            let jobs = vec![job(&closure, &mounts, tool, None)];
+            Ok(Some(content(closure, jobs)))
+        }
+        Origin::Here(_) | Origin::Nowhere => {
+            let what = format!("{} {namespace}/{}", key("kind"), key("name"));
+            Ok(Some(named_chart(&what, chart, version)))
+        }
+        Origin::Elsewhere { what, revision } => {
+            let revision = if by_reference || version.is_empty() { revision } else { version.to_owned() };
+            Ok(Some(named_chart(&what, chart, &revision)))
+        }
+    }
+}
+
+fn named_chart(source: &str, chart: &str, version: &str) -> Content {
+    let what = if chart.is_empty() {
+        source.to_owned()
+    } else {
+        format!("{}/{chart}", source.trim_end_matches('/'))
+    };
+    let name = if chart.is_empty() { source } else { chart };
+    let why = format!("chart {name} {version} not fetched");
+    Content { remotes: vec![remote(what, version)], not_rendered: vec![why], ..Content::default() }
+}

@@ -1,0 +1,206 @@
+//! Where to look for definitions: globs, plain folders, and texts that may hold
+//! one.
+//!
+//! Decides nothing about what is found.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use globset::{Glob, GlobBuilder, GlobMatcher};
+use serde_json::Value as Json;
+
+use super::Request;
+use super::app::Content;
+use super::closure::real_path;
+use super::doc::Doc;
+use super::job::{Depth, Input, Job, Plain};
+use super::kinds::may_define_apps;
+use crate::files::{Entry, EntryKind, Files, Next, ReadError, walk};
+use crate::name::{ObjectId, RepoPath};
+
+/// Files with their blobs.
+pub type Blobs = Vec<(RepoPath, ObjectId)>;
+
+fn is_manifest(name: &str) -> bool {
+    [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
+}
+
+/// The manifests that a glob of `apps` matches, by path.
+pub fn matching(files: &dyn Files, glob: &str) -> Result<Blobs, ReadError> {
+    let Ok(matcher) = GlobBuilder::new(glob).literal_separator(true).build().map(|g| g.compile_matcher())
+    else {
+        return Ok(Vec::new());
+    };
+    let fixed: Vec<&str> = glob.split('/').take_while(|p| !p.contains(['*', '?', '[', '{'])).collect();
+    let Ok(dir) = RepoPath::parse(&fixed.join("/")) else { return Ok(Vec::new()) };
+    let mut out = Vec::new();
+    match files.entry(&dir)? {
+        Some(Entry { id, kind: EntryKind::File | EntryKind::Executable }) => out.push((dir, id)),
+        Some(Entry { id, kind: EntryKind::Directory }) => {
+            let deep = glob.contains("**");
+            let depth = glob.split('/').count();
+            walk(files, id, &dir, &mut |path, entry| {
+                let is_file = matches!(entry.kind, EntryKind::File | EntryKind::Executable);
+                if is_file && is_manifest(path.file_name()) && matcher.is_match(path.as_str()) {
+                    out.push((path, entry.id));
+                    return Ok(Next::Enter);
+                }
+                let level = path.as_str().split('/').count();
+                Ok(if deep || level < depth { Next::Enter } else { Next::Skip })
+            })?;
+        }
+        Some(_) | None => {}
+    }
+    out.sort();
+    Ok(out)
+}
+
+/// The files of a plain folder that a controller would read.
+pub fn plain_files(files: &dyn Files, job: &Job, plain: &Plain) -> Result<Blobs, ReadError> {
+    let Some(dir) = real_path(&job.mounts, &plain.path) else { return Ok(Vec::new()) };
+    let include = plain.include.as_deref().and_then(matcher);
+    let exclude = plain.exclude.as_deref().and_then(matcher);
+    let wanted = |relative: &str| {
+        include.as_ref().is_none_or(|m| m.is_match(relative))
+            && !exclude.as_ref().is_some_and(|m| m.is_match(relative))
+    };
+    let mut out = Vec::new();
+    match files.entry(&dir)? {
+        Some(Entry { id, kind: EntryKind::File | EntryKind::Executable }) => out.push((dir, id)),
+        Some(Entry { id, kind: EntryKind::Directory }) => {
+            walk(files, id, &RepoPath::root(), &mut |path, entry| {
+                let is_file = matches!(entry.kind, EntryKind::File | EntryKind::Executable);
+                if is_file
+                    && is_manifest(path.file_name())
+                    && wanted(path.as_str())
+                    && let Ok(full) = dir.join(path.as_str())
+                {
+                    out.push((full, entry.id));
+                }
+                Ok(match plain.depth {
+                    Depth::Recursive => Next::Enter,
+                    Depth::Folder => Next::Skip,
+                })
+            })?;
+        }
+        Some(_) | None => {}
+    }
+    out.sort();
+    Ok(out)
+}
+
+/// Argo CD's `directory.include`: doublestar globs, where `*` crosses no `/`.
+fn matcher(glob: &str) -> Option<GlobMatcher> {
+    Glob::new(glob).ok().map(|g| g.compile_matcher())
+}
+
+/// Whether an app's content, or values in its definition, may define apps.
+pub fn may_define(request: &Request<'_>, content: &Content, doc: &Doc) -> Result<bool, ReadError> {
+    for (path, input) in &content.inputs {
+        let defines = match input {
+            Input::Absent => false,
+            Input::Blob(id) => may_define_apps(&request.files.blob(*id)?),
+            Input::Tree(id) => tree_defines(request, path, *id)?,
+        };
+        if defines {
+            return Ok(true);
+        }
+    }
+    let values = [&["spec", "source", "helm"][..], &["spec", "sources"], &["spec", "source", "kustomize"]];
+    Ok(values.iter().filter_map(|path| doc.at(path)).any(|json| may_define_apps(lines(json).as_bytes())))
+}
+
+/// A value's texts, a line each, so that a definition in them can be seen.
+fn lines(json: &Json) -> String {
+    match json {
+        Json::String(text) => text.clone(),
+        Json::Array(list) => list.iter().map(lines).collect::<Vec<_>>().join("\n"),
+        Json::Object(map) => {
+            map.iter().map(|(key, value)| format!("{key}: {}", lines(value))).collect::<Vec<_>>().join("\n")
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) => String::new(),
+    }
+}
+
+fn tree_defines(request: &Request<'_>, path: &RepoPath, id: ObjectId) -> Result<bool, ReadError> {
+    if !request.files.facts(id)?.mentions_apps {
+        return Ok(false);
+    }
+    request.parses.tree_defines(id, || {
+        let mut defines = false;
+        walk(request.files, id, path, &mut |_, entry| {
+            match entry.kind {
+                EntryKind::File | EntryKind::Executable if !defines => {
+                    defines = may_define_apps(&request.files.blob(entry.id)?);
+                }
+                EntryKind::Directory if defines || !request.files.facts(entry.id)?.mentions_apps => {
+                    return Ok(Next::Skip);
+                }
+                EntryKind::File
+                | EntryKind::Executable
+                | EntryKind::Directory
+                | EntryKind::Link
+                | EntryKind::Submodule => {}
+            }
+            Ok(Next::Enter)
+        })?;
+        Ok(defines)
+    })
+}
+
+/// Whether some file of the content names one of these ConfigMaps.
+pub fn mentions_config_map(
+    request: &Request<'_>,
+    content: &Content,
+    wanted: &[(String, String)],
+) -> Result<bool, ReadError> {
+    let mentions = |text: &[u8]| {
+        let text = String::from_utf8_lossy(text);
+        wanted.iter().any(|(_, name)| text.contains(name.as_str()))
+    };
+    for (path, id) in blobs(request.files, &content.inputs)? {
+        if is_manifest(path.file_name()) && mentions(&request.files.blob(id)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Every file among the inputs, those in folders included.
+fn blobs(files: &dyn Files, inputs: &BTreeMap<RepoPath, Input>) -> Result<Blobs, ReadError> {
+    let mut out = Vec::new();
+    for (path, input) in inputs {
+        match input {
+            Input::Absent => {}
+            Input::Blob(id) => out.push((path.clone(), *id)),
+            Input::Tree(id) => walk(files, *id, path, &mut |path, entry| {
+                if matches!(entry.kind, EntryKind::File | EntryKind::Executable) {
+                    out.push((path, entry.id));
+                }
+                Ok(Next::Enter)
+            })?,
+        }
+    }
+    Ok(out)
+}
+
+/// Raw documents among a parent's inputs by kind and name: a rendered child has
+/// its place there. `None` where several have the same.
+pub fn raw_places(
+    request: &Request<'_>,
+    inputs: &BTreeMap<RepoPath, Input>,
+) -> Result<BTreeMap<(String, String), Option<Arc<Doc>>>, ReadError> {
+    let mut out: BTreeMap<(String, String), Option<Arc<Doc>>> = BTreeMap::new();
+    for (path, id) in blobs(request.files, inputs)? {
+        let template = path.as_str().contains("/templates/");
+        if template || !is_manifest(path.file_name()) || !may_define_apps(&request.files.blob(id)?) {
+            continue;
+        }
+        for doc in &request.parses.get(request.files, &path, id)?.0 {
+            out.entry((doc.kind().to_owned(), doc.name().to_owned()))
+                .and_modify(|slot| *slot = None)
+                .or_insert_with(|| Some(Arc::clone(doc)));
+        }
+    }
+    Ok(out)
+}

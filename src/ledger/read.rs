@@ -1,0 +1,172 @@
+//! One environment out of the ledger's tree.
+//!
+//! Believes what it reads; whether it fits the records is for `verify`.
+
+use std::collections::BTreeMap;
+
+use super::json::{Field, parse};
+use super::{API_VERSION, DeployedApp, EnvironmentState, Head, LedgerError, LedgerState, path};
+use crate::files::{Entry as FileEntry, EntryKind, Files};
+use crate::name::{AppId, Digest, Environment, RepoPath};
+use crate::object::Object;
+use crate::problem::{Code, Place};
+
+/// One environment's state. A branch without `ledger.json` is foreign; an
+/// environment that is not there is empty.
+pub fn read(files: &dyn Files, environment: &Environment) -> Result<LedgerState, LedgerError> {
+    require_ledger(files)?;
+    let deployed = path::environment(environment);
+    let staged = path::staged(environment);
+    Ok(LedgerState {
+        environment: environment.clone(),
+        tree: files.entry(&deployed)?.map(|entry| entry.id),
+        at: state(files, &deployed)?.unwrap_or_default(),
+        apps: apps(files, &deployed)?,
+        staged: apps(files, &staged)?,
+        goal: state(files, &staged)?,
+        head: head(files)?,
+    })
+}
+
+/// Refuses a branch that is no ledger, or one of a form that this version does
+/// not know.
+pub fn require_ledger(files: &dyn Files) -> Result<(), LedgerError> {
+    let top = path::top();
+    let Some(bytes) = file(files, &top)? else {
+        return Err(LedgerError::fault(Code::LedgerForeign, &top, "the branch has no ledger.json"));
+    };
+    let value = parse(&top, &bytes)?;
+    let version = Field::top(&top, &value).need("apiVersion")?.text()?;
+    if version != API_VERSION {
+        let message = format!("the ledger is {version}, and this version of Luigi knows {API_VERSION}");
+        return Err(LedgerError::fault(Code::LedgerForeign, &top, message));
+    }
+    Ok(())
+}
+
+/// The newest entry of the whole ledger.
+pub fn head(files: &dyn Files) -> Result<Option<Head>, LedgerError> {
+    let Some(seq) = numbers(files)?.into_iter().next_back() else { return Ok(None) };
+    let path = path::record(seq);
+    let Some(bytes) = file(files, &path)? else {
+        return Err(LedgerError::fault(Code::LedgerSequence, &path, "the newest entry has no record"));
+    };
+    Ok(Some(Head { seq, digest: Digest::of(&bytes) }))
+}
+
+/// The numbers of all entries, ascending.
+pub(super) fn numbers(files: &dyn Files) -> Result<Vec<u64>, LedgerError> {
+    let entries = path::entries();
+    let Some(tree) = files.entry(&entries)? else { return Ok(Vec::new()) };
+    let mut numbers = Vec::new();
+    for (name, entry) in files.list(tree.id)?.iter() {
+        let number = name.parse::<u64>().ok().filter(|number| number.to_string() == *name && *number > 0);
+        match (number, entry.kind) {
+            (Some(number), EntryKind::Directory) => numbers.push(number),
+            _ => {
+                let message = "it is not an entry's number";
+                return Err(LedgerError::fault(Code::LedgerBroken, &entries.child(name), message));
+            }
+        }
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// A file's bytes; `None` when nothing is there. Anything but a file is a fault.
+pub(super) fn file(files: &dyn Files, at: &RepoPath) -> Result<Option<Vec<u8>>, LedgerError> {
+    match files.entry(at)? {
+        None => Ok(None),
+        Some(FileEntry { id, kind: EntryKind::File }) => Ok(Some(files.blob(id)?.to_vec())),
+        Some(_) => Err(LedgerError::fault(Code::LedgerBroken, at, "it is not a plain file")),
+    }
+}
+
+fn state(files: &dyn Files, of: &RepoPath) -> Result<Option<EnvironmentState>, LedgerError> {
+    let at = path::state(of);
+    let Some(bytes) = file(files, &at)? else { return Ok(None) };
+    Ok(Some(Field::top(&at, &parse(&at, &bytes)?).environment_state()?))
+}
+
+fn apps(files: &dyn Files, of: &RepoPath) -> Result<BTreeMap<AppId, DeployedApp>, LedgerError> {
+    let mut apps = BTreeMap::new();
+    for app in app_ids(files, of)? {
+        let at = path::meta(&path::app(of, &app));
+        let Some(bytes) = file(files, &at)? else {
+            return Err(LedgerError::fault(Code::LedgerState, &at, "a deployed app has no app.json"));
+        };
+        apps.insert(app, Field::top(&at, &parse(&at, &bytes)?).deployed_app()?);
+    }
+    Ok(apps)
+}
+
+/// The apps that have a folder below `environments/<e>` or `staged/<e>`.
+fn app_ids(files: &dyn Files, of: &RepoPath) -> Result<Vec<AppId>, LedgerError> {
+    let mut found = Vec::new();
+    for kind in folders(files, of)? {
+        for namespace in folders(files, &of.child(&kind))? {
+            for name in folders(files, &of.child(&kind).child(&namespace))? {
+                let text = format!("{kind}/{namespace}/{name}");
+                let at = of.child(&text);
+                let id = AppId::parse(&text)
+                    .map_err(|e| LedgerError::fault(Code::LedgerBroken, &at, format!("it is no app: {e}")))?;
+                found.push(id);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn folders(files: &dyn Files, of: &RepoPath) -> Result<Vec<String>, LedgerError> {
+    let Some(entry) = files.entry(of)? else { return Ok(Vec::new()) };
+    if entry.kind != EntryKind::Directory {
+        return Err(LedgerError::fault(Code::LedgerBroken, of, "it is not a folder"));
+    }
+    let list = files.list(entry.id)?;
+    let folder =
+        |(name, entry): &(String, FileEntry)| (entry.kind == EntryKind::Directory).then(|| name.clone());
+    Ok(list.iter().filter_map(folder).collect())
+}
+
+/// A deployed app with its objects.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// `app.json`.
+    pub app: DeployedApp,
+    /// `objects.yaml`, read.
+    pub objects: Vec<Object>,
+}
+
+/// An app's stored objects; an app that is not there is a fault.
+pub fn objects(
+    files: &dyn Files,
+    environment: &Environment,
+    app: &AppId,
+) -> Result<Vec<Object>, LedgerError> {
+    let at = path::objects(&path::app(&path::environment(environment), app));
+    let Some(bytes) = file(files, &at)? else {
+        return Err(LedgerError::fault(Code::LedgerState, &at, "a deployed app has no objects.yaml"));
+    };
+    parse_objects(&at, &bytes)
+}
+
+/// Every deployed app with its objects.
+pub fn stored(files: &dyn Files, state: &LedgerState) -> Result<BTreeMap<AppId, Stored>, LedgerError> {
+    state
+        .apps
+        .iter()
+        .map(|(id, app)| {
+            let objects = objects(files, &state.environment, id)?;
+            Ok((id.clone(), Stored { app: app.clone(), objects }))
+        })
+        .collect()
+}
+
+pub(super) fn parse_objects(at: &RepoPath, bytes: &[u8]) -> Result<Vec<Object>, LedgerError> {
+    let broken = |why: String| LedgerError::fault(Code::LedgerState, at, why);
+    let (objects, problems) = crate::object::objects(at.as_str(), bytes);
+    match problems.into_iter().next() {
+        Some(problem) => Err(broken(problem.message)),
+        None => Ok(objects),
+    }
+}

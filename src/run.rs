@@ -1,0 +1,9 @@
+//! The story of a run, from event to ledger, top to bottom.
+//!
+//! Decides nothing that a pure module could decide.
+
+pub mod compare;
+pub mod error;
+pub mod reading;
+pub mod rendering;
+pub mod world;

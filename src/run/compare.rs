@@ -1,0 +1,266 @@
+//! Two commits → who is affected: catalogs, changes, the render filter, the
+//! graph.
+//!
+//! Compares commit with commit. What is deployed is compared in `planning`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::RunError;
+use super::reading::Reader;
+use super::rendering::{self, AppRender};
+use super::world::World;
+use crate::affected::{Affected, affected};
+use crate::catalog::app::{App, Carried};
+use crate::catalog::{Catalog, Completeness};
+use crate::change::{Change, compare};
+use crate::files::{Files, changed_paths};
+use crate::graph::Graph;
+use crate::name::{AppKey, CommitId};
+use crate::object::canonical;
+use crate::outside::git::{CommitFiles, GitError};
+use crate::problem::{Code, Problem};
+
+/// What a run compares with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Base {
+    /// A commit.
+    Commit(CommitId),
+    /// Nothing was ever deployed: everything is new.
+    Nothing,
+    /// A commit that cannot be had: everything is affected, nothing is pruned.
+    Missing(CommitId),
+}
+
+/// Whether rendering drops apps that only look changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filter {
+    /// It does.
+    ByRender,
+    /// Nothing is rendered but parents.
+    Off,
+}
+
+/// The catalogs of both ends and how they differ.
+pub struct Comparison {
+    /// What was compared with.
+    pub base: Base,
+    /// Head.
+    pub head: CommitId,
+    /// Base's files, when there is a base.
+    pub base_files: Option<CommitFiles>,
+    /// Head's files.
+    pub head_files: CommitFiles,
+    /// Base's apps.
+    pub base_catalog: Option<Catalog>,
+    /// Head's apps.
+    pub head_catalog: Catalog,
+    /// How apps differ, before any render filter.
+    pub changes: BTreeMap<AppKey, Change>,
+    /// Everything wrong.
+    pub problems: Vec<Problem>,
+    /// Whether both catalogs are complete.
+    pub completeness: Completeness,
+}
+
+impl Comparison {
+    /// Reads both ends and compares them.
+    pub fn read(world: &World, base: Base, head: CommitId) -> Result<Self, RunError> {
+        let mut reader = Reader::new(world);
+        let head_files = world.repo.files(head)?;
+        let head_catalog = reader.catalog(&head_files)?;
+        let (base_files, base_catalog) = match base {
+            Base::Commit(commit) if commit == head => (Some(head_files.clone()), Some(head_catalog.clone())),
+            Base::Commit(commit) => {
+                let files = world.repo.files(commit)?;
+                let catalog = reader.catalog(&files)?;
+                (Some(files), Some(catalog))
+            }
+            Base::Nothing => (None, Some(Catalog::default())),
+            Base::Missing(_) => (None, None),
+        };
+        let mut trees = |path: &crate::name::RepoPath, before, after| match &base_files {
+            Some(files) => changed_paths(files, before, &head_files, after, path),
+            None => Ok(vec![path.clone()]),
+        };
+        let changes = compare(base_catalog.as_ref(), &head_catalog, &mut trees)?;
+        let mut problems = world.problems.clone();
+        problems.extend(head_catalog.problems.iter().cloned());
+        let mut completeness = head_catalog.completeness();
+        match (base, &base_catalog) {
+            (Base::Missing(commit), _) => {
+                let message = format!("the base commit {commit} cannot be had");
+                problems.push(Problem::new(Code::BaseMissing, None, message));
+                completeness = Completeness::Incomplete;
+            }
+            (Base::Commit(_) | Base::Nothing, Some(catalog)) => {
+                if hides_apps_at_base(catalog) {
+                    completeness = Completeness::Incomplete;
+                }
+                let known: BTreeSet<&Problem> = head_catalog.problems.iter().collect();
+                let only_base = catalog.problems.iter().filter(|p| p.hides_apps() && !known.contains(p));
+                problems.extend(only_base.filter(|p| p.code != Code::ConfigNoMatch).map(|problem| {
+                    Problem { message: format!("at base: {}", problem.message), ..problem.clone() }
+                }));
+            }
+            (Base::Commit(_) | Base::Nothing, None) => {}
+        }
+        let (_, found) = Graph::build(head_catalog.apps.values());
+        problems.extend(found);
+        problems.sort();
+        problems.dedup();
+        Ok(Self {
+            base,
+            head,
+            base_files,
+            head_files,
+            base_catalog,
+            head_catalog,
+            changes,
+            problems,
+            completeness,
+        })
+    }
+
+    /// The app as it is at head, or was at base.
+    pub fn app(&self, key: &AppKey) -> Option<&App> {
+        self.head_catalog.apps.get(key).or_else(|| self.base_app(key))
+    }
+
+    /// The app as it was at base.
+    pub fn base_app(&self, key: &AppKey) -> Option<&App> {
+        self.base_catalog.as_ref().and_then(|c| c.apps.get(key))
+    }
+
+    /// All apps: head's, and base's where head has none.
+    pub fn all_apps(&self) -> BTreeMap<AppKey, App> {
+        let mut apps = self.base_catalog.as_ref().map_or_else(BTreeMap::new, |c| c.apps.clone());
+        apps.extend(self.head_catalog.apps.iter().map(|(k, a)| (k.clone(), a.clone())));
+        apps
+    }
+
+    /// The graph of all apps.
+    pub fn graph(&self) -> Graph {
+        let gone = self.base_catalog.iter().flat_map(|c| c.apps.values());
+        let gone = gone.filter(|app| !self.head_catalog.apps.contains_key(&app.key));
+        Graph::build(self.head_catalog.apps.values().chain(gone)).0
+    }
+
+    /// Drops apps whose rendered objects are the same at both ends. Returns
+    /// those dropped, and the renders that were made.
+    pub fn filter(
+        &mut self,
+        world: &World,
+        done: &(dyn Fn(&AppKey) + Sync),
+    ) -> (Vec<AppKey>, Renders) {
+        let candidates: Vec<AppKey> = self
+            .changes
+            .iter()
+            .filter(|(key, change)| change.may_be_touched_only() && self.is_rendered(key))
+            .map(|(key, _)| key.clone())
+            .collect();
+        let renders = self.render(world, &candidates, &candidates, done);
+        let same = |key: &&AppKey| match (renders.base.get(*key), renders.head.get(*key)) {
+            (Some(AppRender::Objects(before, _)), Some(AppRender::Objects(after, _))) => {
+                canonical(before) == canonical(after)
+            }
+            _ => false,
+        };
+        let touched: Vec<AppKey> = candidates.iter().filter(same).cloned().collect();
+        for key in &touched {
+            self.changes.remove(key);
+        }
+        for render in renders.head.values() {
+            if let AppRender::Failed(problems) | AppRender::Objects(_, problems) = render {
+                self.problems.extend(problems.iter().cloned());
+            }
+        }
+        self.problems.sort();
+        self.problems.dedup();
+        (touched, renders)
+    }
+
+    /// Whether an app's own render says all that there is to say about it.
+    fn is_rendered(&self, key: &AppKey) -> bool {
+        let whole = |app: &App| {
+            app.carried == Carried::OwnStep
+                && app.content.not_rendered.is_empty()
+                && app.content.unknown.is_empty()
+                && !app.content.jobs.is_empty()
+        };
+        self.head_catalog.apps.get(key).is_some_and(whole) && self.base_app(key).is_some_and(whole)
+    }
+
+    /// Renders apps at either end.
+    pub fn render(
+        &self,
+        world: &World,
+        at_base: &[AppKey],
+        at_head: &[AppKey],
+        done: &(dyn Fn(&AppKey) + Sync),
+    ) -> Renders {
+        let base = match &self.base_files {
+            Some(files) => {
+                let apps: Vec<&App> = at_base.iter().filter_map(|k| self.base_app(k)).collect();
+                rendering::apps(&world.renderer, files as &dyn Files, &apps, done)
+            }
+            None => BTreeMap::new(),
+        };
+        let apps: Vec<&App> = at_head.iter().filter_map(|k| self.head_catalog.apps.get(k)).collect();
+        let head = rendering::apps(&world.renderer, &self.head_files, &apps, done);
+        Renders { base, head }
+    }
+
+    /// Who is affected by the changes as they are now.
+    pub fn affected(&self, world: &World, graph: &Graph) -> BTreeMap<AppKey, Affected> {
+        affected(graph, &self.changes, world.config.deploy.dependents)
+    }
+}
+
+/// Renders at both ends.
+#[derive(Debug, Default)]
+pub struct Renders {
+    /// At base.
+    pub base: BTreeMap<AppKey, AppRender>,
+    /// At head.
+    pub head: BTreeMap<AppKey, AppRender>,
+}
+
+/// An environment that is new at head matches nothing at base, and hides nothing
+/// there.
+fn hides_apps_at_base(catalog: &Catalog) -> bool {
+    catalog.problems.iter().any(|p| p.hides_apps() && p.code != Code::ConfigNoMatch)
+}
+
+/// Base for local use: the merge base with the default branch; on it, the first
+/// parent. `None` when the commit has no parent.
+pub fn default_base(world: &World, head: CommitId) -> Result<Base, RunError> {
+    let repo = &world.repo;
+    let remote = repo.remote_name()?;
+    if let Some(branch) = repo.default_branch()? {
+        let tips = [remote.map(|r| format!("refs/remotes/{r}/{branch}")), Some(format!("refs/heads/{branch}"))];
+        for tip in tips.into_iter().flatten() {
+            let Ok(tip) = repo.resolve(&tip) else { continue };
+            if tip == head {
+                break;
+            }
+            match repo.merge_bases(tip, head)?.as_slice() {
+                [] => {}
+                [one] if *one == head => break,
+                [one, ..] => return Ok(Base::Commit(*one)),
+            }
+        }
+    }
+    Ok(match repo.first_parent(head)? {
+        None => Base::Nothing,
+        Some(parent) => commit_or_missing(world, parent)?,
+    })
+}
+
+/// A commit as a base, if it can be had.
+pub fn commit_or_missing(world: &World, commit: CommitId) -> Result<Base, RunError> {
+    match world.repo.files(commit) {
+        Ok(_) => Ok(Base::Commit(commit)),
+        Err(GitError::Missing(_)) => Ok(Base::Missing(commit)),
+        Err(other) => Err(other.into()),
+    }
+}

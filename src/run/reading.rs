@@ -1,0 +1,101 @@
+//! Reads catalogs to the end: parents are rendered, and read again, until none
+//! is left.
+
+use std::sync::Arc;
+
+use super::error::RunError;
+use super::world::World;
+use crate::catalog::doc::Parses;
+use crate::catalog::job::Job;
+use crate::catalog::scope::Scope;
+use crate::catalog::{self, Catalog, Rendered, Renders, Request, job_key};
+use crate::files::Files;
+use crate::name::{Digest, Environment};
+use crate::outside::render::Outcome;
+use crate::problem::{Code, Problem};
+
+/// Rounds of rendering parents of parents, at most.
+const MAX_ROUNDS: usize = 32;
+
+/// What reading has learnt so far; kept from one commit to the next.
+pub struct Reader<'w> {
+    world: &'w World,
+    parses: Parses,
+    renders: Renders,
+    /// What points back at this repository, once it is known.
+    scope: Scope,
+}
+
+impl<'w> Reader<'w> {
+    /// A reader that knows nothing yet.
+    pub fn new(world: &'w World) -> Self {
+        Self { world, parses: Parses::default(), renders: Renders::new(), scope: world.scope.clone() }
+    }
+
+    /// All apps of the selected environments at one commit. Read head first:
+    /// what is inferred there holds for base.
+    pub fn catalog(&mut self, files: &dyn Files) -> Result<Catalog, RunError> {
+        let mut out = Catalog::default();
+        let mut open: Vec<Environment> = self.world.environments.clone();
+        for _ in 0..MAX_ROUNDS {
+            let mut pending: Vec<(String, Job)> = Vec::new();
+            let mut waiting = Vec::new();
+            for environment in open {
+                let (found, jobs) = self.read(files, &environment)?;
+                if jobs.is_empty() {
+                    out.absorb(found);
+                } else {
+                    pending.extend(jobs);
+                    waiting.push(environment);
+                }
+            }
+            if pending.is_empty() {
+                out.problems.sort();
+                out.problems.dedup();
+                return Ok(out);
+            }
+            self.render(files, pending);
+            open = waiting;
+        }
+        let message = format!("parents are still not read after {MAX_ROUNDS} rounds of rendering");
+        out.problems.push(Problem::new(Code::ParentTooDeep, None, message));
+        Ok(out)
+    }
+
+    fn read(
+        &mut self,
+        files: &dyn Files,
+        environment: &Environment,
+    ) -> Result<(Catalog, Vec<(String, Job)>), RunError> {
+        let reading = catalog::read(&Request {
+            files,
+            parses: &self.parses,
+            config: &self.world.config,
+            environment,
+            scope: &self.scope,
+            hints: &self.world.hints,
+            renders: &self.renders,
+        })?;
+        self.scope = reading.scope;
+        Ok((reading.catalog, reading.pending))
+    }
+
+    fn render(&mut self, files: &dyn Files, pending: Vec<(String, Job)>) {
+        let mut jobs: Vec<(Digest, String, Job)> = Vec::new();
+        for (name, job) in pending {
+            let key = job_key(&job);
+            if !jobs.iter().any(|(k, _, _)| *k == key) {
+                jobs.push((key, name, job));
+            }
+        }
+        let outcomes =
+            super::rendering::parallel(&jobs, |(_, name, job)| self.world.renderer.render(files, job, name));
+        for ((key, _, _), outcome) in jobs.into_iter().zip(outcomes) {
+            let rendered: Rendered = match outcome {
+                Outcome::Objects(objects) => Ok(Arc::new(objects)),
+                Outcome::Failed(problems) => Err(problems),
+            };
+            self.renders.insert(key, rendered);
+        }
+    }
+}

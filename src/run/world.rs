@@ -1,0 +1,158 @@
+//! The repository, its configuration and the two commits: settled once, at the
+//! start of a run.
+
+use std::path::{Path, PathBuf};
+
+use super::error::RunError;
+use crate::catalog::infer;
+use crate::catalog::scope::Scope;
+use crate::config::{self, Config};
+use crate::files::Files;
+use crate::name::{CommitId, Environment, RepoPath, RepoUrl};
+use crate::outside::git::{Cache, Repo};
+use crate::outside::render::{Limits, Renderer, Tools};
+use crate::policy::ConfigState;
+use crate::problem::{Code, Place, Problem, Severity};
+
+/// Where a run takes place, before anything is read.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// `-C`.
+    pub dir: PathBuf,
+    /// `--config`: `luigi.yaml` from a file of this machine (planning only).
+    pub config: Option<PathBuf>,
+    /// `--environment`; empty for all.
+    pub environments: Vec<String>,
+    /// `--app`; empty for all.
+    pub apps: Vec<String>,
+    /// The repository's URL, as the CI system names it.
+    pub repository: Option<String>,
+    /// The branch an event names.
+    pub branch: Option<String>,
+}
+
+/// A repository with its configuration.
+pub struct World {
+    /// The repository.
+    pub repo: Repo,
+    /// What luigi.yaml says, or would say.
+    pub config: Config,
+    /// Whether it is committed.
+    pub config_state: ConfigState,
+    /// The commit it was read from.
+    pub authority: CommitId,
+    /// The environments selected, in the order of `after`.
+    pub environments: Vec<Environment>,
+    /// What points back at this repository, as far as it is configured.
+    pub scope: Scope,
+    /// URLs to prefer when it is not.
+    pub hints: Vec<RepoUrl>,
+    /// The repository's own URL, when it has one.
+    pub url: Option<String>,
+    /// What renders.
+    pub renderer: Renderer,
+    /// What was found on the way: notes about the configuration.
+    pub problems: Vec<Problem>,
+}
+
+/// Luigi's own cache folder: `LUIGI_CACHE_DIR`, or below the user's.
+pub fn cache_dir() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    set("LUIGI_CACHE_DIR")
+        .or_else(|| set("XDG_CACHE_HOME").map(|d| d.join("luigi")))
+        .or_else(|| set("HOME").map(|d| d.join(".cache").join("luigi")))
+}
+
+/// Opens the repository that `-C` names.
+pub fn open(dir: &Path) -> Result<Repo, RunError> {
+    let cache = cache_dir().map_or_else(Cache::none, |dir| Cache::open(&dir));
+    Ok(Repo::open_with(dir, cache)?)
+}
+
+impl World {
+    /// Reads the configuration at `authority`; without one, infers it there.
+    pub fn load(options: &Options, repo: Repo, authority: CommitId) -> Result<Self, RunError> {
+        let files = repo.files(authority)?;
+        let (config, config_state, problems) = configuration(options, &files)?;
+        if problems.iter().any(|p| p.severity == Severity::Error) {
+            return Err(RunError::Problems(problems));
+        }
+        let url = options.repository.clone().or(match repo.remote_name()? {
+            Some(name) => repo.remote_url(&name)?,
+            None => None,
+        });
+        let environments = select(&config, &options.environments)?;
+        let mut branches: Vec<String> = config.branch.iter().cloned().collect();
+        if branches.is_empty() {
+            branches.extend(options.branch.clone());
+            branches.extend(repo.default_branch()?);
+        }
+        let scope = Scope::new(
+            config.urls.iter().chain(options.repository.iter().filter(|_| config.urls.is_empty())),
+            branches,
+        );
+        let hints = url.iter().filter(|u| is_hosted(u)).map(|u| RepoUrl::of(u)).collect();
+        let cache = cache_dir().map(|dir| dir.join("renders"));
+        let renderer = Renderer::new(Tools::find(), cache, Limits::default());
+        Ok(Self {
+            repo,
+            config,
+            config_state,
+            authority,
+            environments,
+            scope,
+            hints,
+            url: url.map(|u| crate::catalog::format::without_credentials(&u)),
+            renderer,
+            problems,
+        })
+    }
+}
+
+/// A URL of another host: a folder or a bundle says nothing about what children
+/// mean.
+fn is_hosted(url: &str) -> bool {
+    let scheme = url.split_once("://").is_some_and(|(scheme, _)| scheme != "file");
+    scheme || url.split_once(':').is_some_and(|(host, _)| host.contains('@'))
+}
+
+fn configuration(
+    options: &Options,
+    files: &dyn Files,
+) -> Result<(Config, ConfigState, Vec<Problem>), RunError> {
+    if let Some(path) = &options.config {
+        let bytes = std::fs::read(path).map_err(|e| RunError::io(format!("read {}", path.display()), e))?;
+        let (config, problems) = config::read(&path.display().to_string(), &bytes);
+        return Ok((config, ConfigState::NotCommitted, problems));
+    }
+    let at = RepoPath::root().child(config::FILE);
+    match files.entry(&at)? {
+        Some(entry) => {
+            let (config, problems) = config::read(config::FILE, &files.blob(entry.id)?);
+            Ok((config, ConfigState::Committed, problems))
+        }
+        None => {
+            let (config, mut problems) = infer::infer(files)?;
+            let note = Problem::new(
+                Code::ConfigMissing,
+                Some(Place::file(config::FILE)),
+                "there is no luigi.yaml; this is what `luigi init` would write",
+            );
+            problems.push(note);
+            Ok((config, ConfigState::NotCommitted, problems))
+        }
+    }
+}
+
+fn select(config: &Config, wanted: &[String]) -> Result<Vec<Environment>, RunError> {
+    let all = config.environments_in_order();
+    for name in wanted {
+        if !all.iter().any(|e| e.as_str() == name) {
+            let names: Vec<&str> = all.iter().map(|e| e.as_str()).collect();
+            let known = names.join(", ");
+            return Err(RunError::Usage(format!("there is no environment {name:?}; there are: {known}")));
+        }
+    }
+    let chosen = |e: &&Environment| wanted.is_empty() || wanted.iter().any(|w| w == e.as_str());
+    Ok(all.into_iter().filter(chosen).cloned().collect())
+}

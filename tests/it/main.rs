@@ -1,0 +1,11 @@
+//! The integration tests: one binary, real programs, no network.
+
+#![expect(
+    unreachable_pub,
+    reason = "a helper is public to the tests beside it, and there is no crate around"
+)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "in tests")]
+
+mod branch;
+mod git;
+mod support;
