@@ -23,6 +23,11 @@ pub enum Because {
         /// That app.
         app: AppId,
     },
+    /// A selected app needs it: it is looked at, not changed.
+    NeededBy {
+        /// That app.
+        app: AppId,
+    },
     /// An affected app is in an earlier sync wave of the same parent.
     Wave {
         /// The earlier wave.

@@ -1,3 +1,7 @@
 //! The program: arguments in, exit code out. All else is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    luigi::cli::main()
+}

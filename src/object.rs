@@ -101,11 +101,12 @@ fn unpack(
         Some(_) | None => {}
     }
     let mut json = node.into_json();
-    if let (Some(map), Some(item_type)) = (json.as_object_mut(), item_type) {
-        if !map.contains_key("kind") && !map.contains_key("apiVersion") {
-            map.insert("kind".to_owned(), item_type.kind.clone().into());
-            map.insert("apiVersion".to_owned(), item_type.api_version.clone().into());
-        }
+    if let (Some(map), Some(item_type)) = (json.as_object_mut(), item_type)
+        && !map.contains_key("kind")
+        && !map.contains_key("apiVersion")
+    {
+        map.insert("kind".to_owned(), item_type.kind.clone().into());
+        map.insert("apiVersion".to_owned(), item_type.api_version.clone().into());
     }
     match Object::from_json(&place, json) {
         Ok(object) => objects.push(object),
@@ -115,16 +116,15 @@ fn unpack(
 
 fn items(list: Node) -> Vec<Node> {
     let yaml::Value::Map(entries) = list.value else { return Vec::new() };
-    let items = entries.into_iter().find(|entry| entry.key == "items").map(|entry| entry.value.value);
-    match items {
-        Some(yaml::Value::List(items)) => items,
-        _ => Vec::new(),
-    }
+    let found = entries.into_iter().find(|entry| entry.key == "items").map(|entry| entry.value.value);
+    let Some(yaml::Value::List(items)) = found else { return Vec::new() };
+    items
 }
 
 impl Object {
     /// The object of a JSON value. Numbers become as kubectl has them: an integer of
     /// 64 bits with sign where the value is one, otherwise a float.
+    #[expect(clippy::result_large_err, reason = "a problem is a value that reports are made of")]
     pub fn from_json(place: &Place, mut json: Value) -> Result<Self, Problem> {
         let key = key_of(&json).map_err(|fault| {
             let problem = Problem::new(Code::ObjectInvalid, Some(place.clone()), fault.message);

@@ -4,5 +4,6 @@
 //! means is for the modules above.
 
 pub mod git;
+pub mod render;
 
 pub use git::branch;

@@ -9,7 +9,7 @@ use super::{API_VERSION, DeployedApp, EnvironmentState, Head, LedgerError, Ledge
 use crate::files::{Entry as FileEntry, EntryKind, Files};
 use crate::name::{AppId, Digest, Environment, RepoPath};
 use crate::object::Object;
-use crate::problem::{Code, Place};
+use crate::problem::Code;
 
 /// One environment's state. A branch without `ledger.json` is foreign; an
 /// environment that is not there is empty.

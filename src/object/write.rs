@@ -96,9 +96,9 @@ fn write_key(text: &mut String, key: &str, indent: usize) {
         text.push_str("? ");
     }
     if is_plain(key) {
-        text.push_str(key)
+        text.push_str(key);
     } else {
-        write_quoted(text, key)
+        write_quoted(text, key);
     }
     if key.len() > LONG {
         text.push('\n');

@@ -53,7 +53,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            time: Duration::from_secs(60),
+            time: Duration::from_mins(1),
             memory: 2 << 30,
             reserve: 2 << 30,
             output: 64 << 20,
@@ -225,16 +225,16 @@ impl Renderer {
     }
 
     fn kustomize(&self, content: &Content<'_>, private: &Private, kustomize: &Kustomize) -> Rendered {
-        let program = self.tools.kustomize().map_err(|problem| vec![problem])?;
-        prepare::replace(content, kustomize).map_err(|problem| vec![problem])?;
-        let dir = prepare::folder(content, &kustomize.dir).map_err(|problem| vec![problem])?;
+        let program = self.tools.kustomize()?;
+        prepare::replace(content, kustomize)?;
+        let dir = prepare::folder(content, &kustomize.dir)?;
         let fenced = fence::kustomization(content, &dir);
         if !fenced.problems.is_empty() {
             return Err(fenced.problems);
         }
         let helm = match fenced.charts {
             0 => None,
-            _ => Some(self.tools.helm().map_err(|problem| vec![problem])?),
+            _ => Some(self.tools.helm()?),
         };
         let arguments = tool::kustomize(&content.disk(&dir), helm);
         let file = fence::kustomization_names(content, &dir).into_iter().next();
@@ -243,15 +243,15 @@ impl Renderer {
     }
 
     fn helm(&self, content: &Content<'_>, private: &Private, helm: &Helm) -> Rendered {
-        let program = self.tools.helm().map_err(|problem| vec![problem])?;
-        prepare::dependencies(content, &helm.dependencies).map_err(|problem| vec![problem])?;
-        let chart = prepare::folder(content, &helm.chart).map_err(|problem| vec![problem])?;
+        let program = self.tools.helm()?;
+        prepare::dependencies(content, &helm.dependencies)?;
+        let chart = prepare::folder(content, &helm.chart)?;
         let problems = fence::chart(content, &chart);
         if !problems.is_empty() {
             return Err(problems);
         }
         let texts = private.path.join("values");
-        let arguments = tool::helm(content, helm, &texts).map_err(|problem| vec![problem])?;
+        let arguments = tool::helm(content, helm, &texts)?;
         self.run(content, private, program, &arguments, (&chart, "Chart.yaml"))
     }
 

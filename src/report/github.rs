@@ -144,9 +144,8 @@ mod tests {
         assert!(!lines.concat().contains('\n'));
     }
 
-    #[test]
-    fn outputs_cannot_be_forged() {
-        let outputs = Outputs {
+    fn sample_outputs() -> Outputs {
+        Outputs {
             affected: "[]\nchanged<<X\nfalse\nX".into(),
             changed: true,
             complete: true,
@@ -154,11 +153,29 @@ mod tests {
             exit_code: 0,
             plan_digest: None,
             record: Some("record.json".into()),
-        };
+        }
+    }
+
+    #[test]
+    fn outputs_cannot_be_forged() {
+        let outputs = sample_outputs();
         assert_eq!(outputs.text("X"), Err(OutputError::Delimiter("affected")));
         let text = outputs.text("ghadelimiter_1f").unwrap();
         assert!(text.contains("changed<<ghadelimiter_1f\ntrue\nghadelimiter_1f\n"), "{text}");
         assert!(outputs.text("a\nb").is_err() && outputs.text("").is_err());
+    }
+
+    #[test]
+    fn the_action_names_the_outputs_that_there_are() {
+        let action = include_str!("../../action.yml");
+        let outputs = action.split("\noutputs:\n").nth(1).unwrap().split("\nruns:").next().unwrap();
+        let named: Vec<&str> = outputs
+            .lines()
+            .filter(|l| l.starts_with("  ") && !l.starts_with("   "))
+            .map(|l| l.trim().trim_end_matches(':'))
+            .collect();
+        let there: Vec<&str> = sample_outputs().pairs().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(named, there);
     }
 
     #[test]

@@ -23,12 +23,7 @@ pub fn problems() -> String {
         }
         let weight = super::words::severity(code.severity());
         let hides = if code.hides_apps() { ", hides apps" } else { "" };
-        put!(
-            out,
-            "| `{text}` | {weight}{hides} | {} | {} |\n",
-            prose(code.title()),
-            prose(code.help())
-        );
+        put!(out, "| `{text}` | {weight}{hides} | {} | {} |\n", prose(code.title()), prose(code.help()));
     }
     out
 }

@@ -32,6 +32,7 @@ pub fn reason(reason: &Reason) -> Sentence {
     match reason {
         Reason::Changed(difference) => changed(difference),
         Reason::Because(Because::Needs { app }) => vec![Ours("it needs "), Name(app.to_string())],
+        Reason::Because(Because::NeededBy { app }) => vec![Name(app.to_string()), Ours(" needs it")],
         Reason::Because(Because::Wave { wave, parent }) => vec![
             Ours("it comes after sync wave "),
             Name(wave.to_string()),
@@ -52,6 +53,10 @@ fn changed(difference: &Difference) -> Sentence {
             vec![Name(field.clone()), Ours(" differs in "), Name(path.clone())]
         }
         Difference::Content { path } => vec![Name(path.clone()), Ours(" differs")],
+        Difference::Settings { path } => vec![
+            Ours("what it is rendered with differs, beside files and definition; it is defined in "),
+            Name(path.clone()),
+        ],
         Difference::Pin { what, from, to } => pin(what, from, to),
         Difference::Unknown { path, why } => {
             vec![

@@ -98,8 +98,9 @@ impl Comparison {
                 }
                 let known: BTreeSet<&Problem> = head_catalog.problems.iter().collect();
                 let only_base = catalog.problems.iter().filter(|p| p.hides_apps() && !known.contains(p));
-                problems.extend(only_base.filter(|p| p.code != Code::ConfigNoMatch).map(|problem| {
-                    Problem { message: format!("at base: {}", problem.message), ..problem.clone() }
+                problems.extend(only_base.filter(|p| p.code != Code::ConfigNoMatch).map(|problem| Problem {
+                    message: format!("at base: {}", problem.message),
+                    ..problem.clone()
                 }));
             }
             (Base::Commit(_) | Base::Nothing, None) => {}
@@ -147,11 +148,7 @@ impl Comparison {
 
     /// Drops apps whose rendered objects are the same at both ends. Returns
     /// those dropped, and the renders that were made.
-    pub fn filter(
-        &mut self,
-        world: &World,
-        done: &(dyn Fn(&AppKey) + Sync),
-    ) -> (Vec<AppKey>, Renders) {
+    pub fn filter(&mut self, world: &World, done: &(dyn Fn(&AppKey) + Sync)) -> (Vec<AppKey>, Renders) {
         let candidates: Vec<AppKey> = self
             .changes
             .iter()
@@ -237,7 +234,8 @@ pub fn default_base(world: &World, head: CommitId) -> Result<Base, RunError> {
     let repo = &world.repo;
     let remote = repo.remote_name()?;
     if let Some(branch) = repo.default_branch()? {
-        let tips = [remote.map(|r| format!("refs/remotes/{r}/{branch}")), Some(format!("refs/heads/{branch}"))];
+        let tips =
+            [remote.map(|r| format!("refs/remotes/{r}/{branch}")), Some(format!("refs/heads/{branch}"))];
         for tip in tips.into_iter().flatten() {
             let Ok(tip) = repo.resolve(&tip) else { continue };
             if tip == head {

@@ -3,13 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
+use super::compare::Base;
 use super::error::RunError;
 use crate::catalog::infer;
 use crate::catalog::scope::Scope;
 use crate::config::{self, Config};
 use crate::files::Files;
 use crate::name::{CommitId, Environment, RepoPath, RepoUrl};
-use crate::outside::git::{Cache, Repo};
+use crate::outside::git::{Cache, GitError, Repo};
 use crate::outside::render::{Limits, Renderer, Tools};
 use crate::policy::ConfigState;
 use crate::problem::{Code, Place, Problem, Severity};
@@ -155,4 +156,14 @@ fn select(config: &Config, wanted: &[String]) -> Result<Vec<Environment>, RunErr
     }
     let chosen = |e: &&Environment| wanted.is_empty() || wanted.iter().any(|w| w == e.as_str());
     Ok(all.into_iter().filter(chosen).cloned().collect())
+}
+
+/// What becomes of a revision that is not here: a commit id is fetched, and when
+/// it cannot be had it is a missing base; a name that means nothing is an error.
+pub fn missing(repo: &Repo, rev: &str, error: GitError) -> Result<Base, RunError> {
+    let Ok(commit) = CommitId::parse(rev) else { return Err(error.into()) };
+    Ok(match repo.fetch_commit(commit) {
+        Ok(()) => Base::Commit(commit),
+        Err(_) => Base::Missing(commit),
+    })
 }

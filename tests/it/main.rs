@@ -8,4 +8,5 @@
 
 mod branch;
 mod git;
+mod render;
 mod support;

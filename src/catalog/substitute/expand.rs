@@ -106,12 +106,12 @@ impl Parser<'_> {
                 break;
             }
             let next = self.chars.get(self.at + 1).copied();
-            let escaped = match (c, next) {
+            let skips = match (c, next) {
                 ('$', Some('$')) => escapes != Escapes::None,
                 ('\\', Some('/' | '\\')) => escapes == Escapes::All,
                 _ => false,
             };
-            if escaped {
+            if skips {
                 self.at += 1;
             } else if !accept(c) {
                 break;
@@ -145,18 +145,17 @@ impl Parser<'_> {
         }
         let mut arguments = Vec::new();
         let operator = match self.peek() {
-            Some(':') => match self.chars.get(self.at + 1) {
-                Some(c @ ('=' | '-' | '?' | '+')) => {
+            Some(':') => {
+                if let Some(c @ ('=' | '-' | '?' | '+')) = self.chars.get(self.at + 1) {
                     self.at += 2;
                     self.default(from, &mut arguments)?;
                     format!(":{c}")
-                }
-                _ => {
+                } else {
                     self.at += 1;
                     self.slice(from, &mut arguments)?;
                     ":".to_owned()
                 }
-            },
+            }
             Some('=') => {
                 self.at += 1;
                 self.default(from, &mut arguments)?;

@@ -1,7 +1,7 @@
 //! Which items of two lists are the same item.
 //!
 //! Kubernetes names a merge key for most lists of mappings (`x-kubernetes-list-map-keys`
-//! in its OpenAPI); the table here holds those of the core kinds by field name. A list
+//! in its API schema); the table here holds those of the core kinds by field name. A list
 //! whose items the keys do not tell apart is matched by index.
 
 use std::collections::BTreeMap;

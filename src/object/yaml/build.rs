@@ -92,14 +92,13 @@ pub(super) fn document(
 fn check_characters(chunk: &Chunk<'_>) -> Result<(), Fault> {
     let text = chunk.text;
     let ascii_control = |byte: u8| (byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) || byte == 0x7f;
-    if !text.is_ascii() || text.bytes().any(ascii_control) {
-        if let Some(at) = text.find(refused) {
-            let before = split::place_after(text.as_bytes().get(..at).unwrap_or_default());
-            let mark = Mark { line: before.line + chunk.lines_before, column: before.column };
-            let message = "YAML does not take this control character or line break as it is; \
-                           write it as an escape in double quotes";
-            return Err(Fault::new(Code::YamlSyntax, mark, message));
-        }
+    let suspect = !text.is_ascii() || text.bytes().any(ascii_control);
+    if let Some(at) = suspect.then(|| text.find(refused)).flatten() {
+        let before = split::place_after(text.as_bytes().get(..at).unwrap_or_default());
+        let mark = Mark { line: before.line + chunk.lines_before, column: before.column };
+        let message = "YAML does not take this control character or line break as it is; \
+                       write it as an escape in double quotes";
+        return Err(Fault::new(Code::YamlSyntax, mark, message));
     }
     let starts = |byte: &u8| b",[]{}:?*&!\"'#".contains(byte);
     if text.len() > MAX_INDICATORS && text.bytes().filter(starts).count() > MAX_INDICATORS {
@@ -113,8 +112,7 @@ fn check_characters(chunk: &Chunk<'_>) -> Result<(), Fault> {
 fn refused(c: char) -> bool {
     match c {
         '\t' | '\n' | '\r' => false,
-        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
-        '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}' => true,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}' => true,
         _ => false,
     }
 }

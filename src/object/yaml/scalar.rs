@@ -29,7 +29,6 @@ pub(super) fn resolve(tag: Option<&str>, text: &str) -> Result<Scalar, String> {
     let Some(short) = tag.strip_prefix("tag:yaml.org,2002:") else { return Ok(Scalar::Text) };
     let found = plain(text);
     let fits = match short {
-        "str" => return Ok(Scalar::Text),
         "binary" => return binary(text),
         "bool" => matches!(found, Scalar::Bool(_)),
         "null" => found == Scalar::Null,
@@ -41,8 +40,8 @@ pub(super) fn resolve(tag: Option<&str>, text: &str) -> Result<Scalar, String> {
             Scalar::Float(_) => true,
             Scalar::Null | Scalar::Bool(_) | Scalar::Large(_) | Scalar::Text | Scalar::Decoded(_) => false,
         },
-        "timestamp" if is_dated(text) => return Ok(Scalar::Text),
-        "timestamp" => false,
+        "timestamp" if !is_dated(text) => false,
+        // `!!str`, a date, and tags that kubectl does not know.
         _ => return Ok(Scalar::Text),
     };
     if fits { Ok(found) } else { Err(format!("`!!{short}` does not fit this value")) }
@@ -215,10 +214,11 @@ fn is_dated(text: &str) -> bool {
 /// `None` for infinities and not-a-number, which JSON cannot hold.
 pub(super) fn json_number(value: f64) -> Option<serde_json::Number> {
     // 1e21 is where Go's JSON writer turns to exponents.
-    if value.fract() == 0.0 && value.abs() < 1e21 {
-        if let Ok(integer) = value.to_string().parse::<i64>() {
-            return Some(integer.into());
-        }
+    if value.fract() == 0.0
+        && value.abs() < 1e21
+        && let Ok(integer) = value.to_string().parse::<i64>()
+    {
+        return Some(integer.into());
     }
     serde_json::Number::from_f64(value)
 }
@@ -237,7 +237,7 @@ pub(super) fn float_key(value: f64) -> String {
     let scientific = format!("{value:e}");
     let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..21).contains(&exponent) && exponent < 6 {
+    if (-4..6).contains(&exponent) {
         return value.to_string();
     }
     let sign = if exponent < 0 { '-' } else { '+' };

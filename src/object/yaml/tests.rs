@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, clippy::format_collect, reason = "tests")]
+
 use super::*;
 use crate::object::Object;
 

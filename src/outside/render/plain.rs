@@ -59,7 +59,7 @@ fn read(shown: &str, bytes: &[u8]) -> (Vec<Object>, Vec<Problem>) {
     }
     let (objects, problems) = object::objects(shown, bytes);
     let looks_like_one = [&b"apiVersion:"[..], b"kind:", b"metadata:"].iter().all(|text| has(bytes, text));
-    let json = shown.ends_with(".json");
+    let json = shown.strip_suffix(".json").is_some();
     if objects.is_empty() && !problems.is_empty() && !looks_like_one && !json {
         return (Vec::new(), Vec::new());
     }
@@ -90,9 +90,8 @@ fn below(
         match content.find(&path.parent(), path.file_name()) {
             Found::File(file) => files.push((relative.to_owned(), file)),
             // Argo CD does not descend through a link, and skips a broken one.
-            Found::Folder(_) | Found::Missing => {}
             Found::Escapes if is_manifest(relative) => problems.push(content.link_escapes(path)),
-            Found::Escapes => {}
+            Found::Folder(_) | Found::Missing | Found::Escapes => {}
         }
     });
     if problems.is_empty() { Ok(files) } else { Err(problems) }

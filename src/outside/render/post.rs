@@ -65,21 +65,21 @@ pub(super) fn apply(job: &Job, place: &Place, objects: Vec<Object>) -> Result<Ve
     for object in objects {
         match one(job, place, namespace, object) {
             Ok(object) => out.push(object),
-            Err(problem) => problems.push(problem),
+            Err(wrong) => problems.extend(wrong),
         }
     }
     if problems.is_empty() { Ok(out) } else { Err(problems) }
 }
 
-fn one(job: &Job, place: &Place, namespace: Option<&str>, object: Object) -> Result<Object, Problem> {
+fn one(job: &Job, place: &Place, namespace: Option<&str>, object: Object) -> Result<Object, Vec<Problem>> {
     let mut object = match &job.substitute {
         None => object,
         Some(variables) => {
             let json = substitute(&object.json, variables).map_err(|error| {
                 let message = format!("substitution in {}: {error}", object.key);
-                Problem::new(Code::RenderFailed, Some(place.clone()), message)
+                vec![Problem::new(Code::RenderFailed, Some(place.clone()), message)]
             })?;
-            Object::from_json(place, json)?
+            Object::from_json(place, json).map_err(|problem| vec![problem])?
         }
     };
     if let Some(namespace) = namespace
@@ -87,7 +87,7 @@ fn one(job: &Job, place: &Place, namespace: Option<&str>, object: Object) -> Res
         && is_namespaced(&object.key.group, &object.key.kind)
     {
         object.json["metadata"]["namespace"] = namespace.into();
-        object = Object::from_json(place, object.json)?;
+        object = Object::from_json(place, object.json).map_err(|problem| vec![problem])?;
     }
     Ok(object)
 }

@@ -23,7 +23,7 @@ const MOST_FILES: usize = 20_000;
 
 /// Puts the text of `replace` in place of the folder's own kustomization file,
 /// under the name that this one has.
-pub(super) fn replace(content: &Content<'_>, kustomize: &Kustomize) -> Result<(), Problem> {
+pub(super) fn replace(content: &Content<'_>, kustomize: &Kustomize) -> Result<(), Vec<Problem>> {
     let Some(text) = &kustomize.replace else { return Ok(()) };
     let dir = folder(content, &kustomize.dir)?;
     let present = kustomization_names(content, &dir);
@@ -42,14 +42,15 @@ pub(super) fn replace(content: &Content<'_>, kustomize: &Kustomize) -> Result<()
 /// Copies each `file://` dependency to `charts/` of the chart that names it,
 /// the deepest first, so that a copy has its own dependencies in it. What a
 /// chart already carries stays: Helm would not fetch it either.
-pub(super) fn dependencies(content: &Content<'_>, all: &[Dependency]) -> Result<(), Problem> {
+pub(super) fn dependencies(content: &Content<'_>, all: &[Dependency]) -> Result<(), Vec<Problem>> {
     let mut left: BTreeSet<&Dependency> = all.iter().collect();
     while !left.is_empty() {
         let ready = left.iter().find(|one| !left.iter().any(|other| other.chart == one.from)).copied();
         let Some(one) = ready else {
             let place =
                 left.iter().next().map(|one| Place::file(content.shown(&one.chart.child("Chart.yaml"))));
-            return Err(Problem::new(Code::ContentCycle, place, "charts depend on one another in a circle"));
+            let message = "charts depend on one another in a circle";
+            return Err(vec![Problem::new(Code::ContentCycle, place, message)]);
         };
         left.remove(one);
         dependency(content, one)?;
@@ -57,14 +58,16 @@ pub(super) fn dependencies(content: &Content<'_>, all: &[Dependency]) -> Result<
     Ok(())
 }
 
-fn dependency(content: &Content<'_>, one: &Dependency) -> Result<(), Problem> {
+fn dependency(content: &Content<'_>, one: &Dependency) -> Result<(), Vec<Problem>> {
     let (chart, from) = (folder(content, &one.chart)?, folder(content, &one.from)?);
     let charts = chart.child("charts");
     let to = charts.child(one.from.file_name());
     match content.find(&chart, "charts") {
-        Found::Folder(found) if found == charts => {}
         Found::Missing => {}
-        Found::Folder(_) | Found::File(_) | Found::Escapes => return Err(content.link_escapes(&charts)),
+        Found::Folder(found) if found == charts => {}
+        Found::Folder(_) | Found::File(_) | Found::Escapes => {
+            return Err(vec![content.link_escapes(&charts)]);
+        }
     }
     if is_there(content, &charts, &from) || content.disk(&to).symlink_metadata().is_ok() {
         return Ok(());
@@ -79,7 +82,7 @@ fn is_there(content: &Content<'_>, charts: &RepoPath, from: &RepoPath) -> bool {
     names(&content.disk(charts)).iter().any(|entry| {
         let archive = entry.strip_prefix(name.as_str()).and_then(|rest| rest.strip_prefix('-'));
         archive.is_some_and(|rest| {
-            rest.starts_with(|c: char| c.is_ascii_digit() || c == 'v') && rest.ends_with(".tgz")
+            rest.starts_with(|c: char| c.is_ascii_digit() || c == 'v') && rest.strip_suffix(".tgz").is_some()
         }) || chart_name(content, &charts.child(entry)).is_some_and(|other| other == name)
     })
 }
@@ -99,7 +102,7 @@ struct Copy<'a> {
 
 impl Copy<'_> {
     /// Copies what links lead to, not the links: they would lead elsewhere.
-    fn folder(&mut self, from: &RepoPath, to: &RepoPath, depth: usize) -> Result<(), Problem> {
+    fn folder(&mut self, from: &RepoPath, to: &RepoPath, depth: usize) -> Result<(), Vec<Problem>> {
         let content = self.content;
         let fail = |error: &io::Error| failed(content, from, error);
         fs::create_dir_all(content.disk(to)).map_err(|error| fail(&error))?;
@@ -107,11 +110,8 @@ impl Copy<'_> {
             self.files += 1;
             if depth > MOST_DEPTH || self.files > MOST_FILES {
                 let place = Some(Place::file(content.shown(from)));
-                return Err(Problem::new(
-                    Code::RenderLimit,
-                    place,
-                    "the chart has too many files or folders",
-                ));
+                let message = "the chart has too many files or folders";
+                return Err(vec![Problem::new(Code::RenderLimit, place, message)]);
             }
             match content.find(from, &name) {
                 Found::File(path) => {
@@ -120,7 +120,7 @@ impl Copy<'_> {
                 }
                 Found::Folder(path) => self.folder(&path, &to.child(&name), depth + 1)?,
                 Found::Missing => {}
-                Found::Escapes => return Err(content.link_escapes(&from.child(&name))),
+                Found::Escapes => return Err(vec![content.link_escapes(&from.child(&name))]),
             }
         }
         Ok(())
@@ -128,11 +128,11 @@ impl Copy<'_> {
 }
 
 /// The folder that a job names, without links.
-pub(super) fn folder(content: &Content<'_>, path: &RepoPath) -> Result<RepoPath, Problem> {
+pub(super) fn folder(content: &Content<'_>, path: &RepoPath) -> Result<RepoPath, Vec<Problem>> {
     match content.find(&RepoPath::root(), path.as_str()) {
         Found::Folder(found) => Ok(found),
-        Found::Escapes => Err(content.link_escapes(path)),
-        Found::File(_) | Found::Missing => Err(missing(content, path, "there is no such folder")),
+        Found::Escapes => Err(vec![content.link_escapes(path)]),
+        Found::File(_) | Found::Missing => Err(vec![missing(content, path, "there is no such folder")]),
     }
 }
 
@@ -141,9 +141,9 @@ pub(super) fn missing(content: &Content<'_>, path: &RepoPath, message: &str) -> 
     Problem::new(Code::PathMissing, Some(Place::file(content.shown(path))), message)
 }
 
-fn failed(content: &Content<'_>, path: &RepoPath, error: &io::Error) -> Problem {
+fn failed(content: &Content<'_>, path: &RepoPath, error: &io::Error) -> Vec<Problem> {
     let place = Some(Place::file(content.shown(path)));
-    Problem::new(Code::RenderFailed, place, format!("the folder cannot be prepared: {error}"))
+    vec![Problem::new(Code::RenderFailed, place, format!("the folder cannot be prepared: {error}"))]
 }
 
 /// Makes `to` a copy of the export `from`, its files shared by hard links, with

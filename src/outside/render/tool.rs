@@ -30,7 +30,7 @@ pub(super) fn kustomize(dir: &Path, helm: Option<&Path>) -> Vec<String> {
 
 /// The arguments of `helm template`. Values given as text are written to the
 /// folder `texts` first.
-pub(super) fn helm(content: &Content<'_>, helm: &Helm, texts: &Path) -> Result<Vec<String>, Problem> {
+pub(super) fn helm(content: &Content<'_>, helm: &Helm, texts: &Path) -> Result<Vec<String>, Vec<Problem>> {
     let chart = folder(content, &helm.chart)?;
     let mut arguments = vec!["template".to_owned(), format!("--namespace={}", helm.namespace)];
     for (index, values) in helm.values.iter().enumerate() {
@@ -39,7 +39,7 @@ pub(super) fn helm(content: &Content<'_>, helm: &Helm, texts: &Path) -> Result<V
             Values::Text(text) => {
                 let path = texts.join(format!("{index}.yaml"));
                 std::fs::write(&path, text).map_err(|error| {
-                    Problem::new(Code::RenderFailed, None, format!("values cannot be written: {error}"))
+                    vec![Problem::new(Code::RenderFailed, None, format!("values cannot be written: {error}"))]
                 })?;
                 path
             }
@@ -73,11 +73,11 @@ pub(super) fn helm(content: &Content<'_>, helm: &Helm, texts: &Path) -> Result<V
     Ok(arguments)
 }
 
-fn file(content: &Content<'_>, path: &RepoPath) -> Result<RepoPath, Problem> {
+fn file(content: &Content<'_>, path: &RepoPath) -> Result<RepoPath, Vec<Problem>> {
     match content.find(&RepoPath::root(), path.as_str()) {
         Found::File(found) => Ok(found),
-        Found::Escapes => Err(content.link_escapes(path)),
-        Found::Folder(_) | Found::Missing => Err(missing(content, path, "there is no such file")),
+        Found::Escapes => Err(vec![content.link_escapes(path)]),
+        Found::Folder(_) | Found::Missing => Err(vec![missing(content, path, "there is no such file")]),
     }
 }
 

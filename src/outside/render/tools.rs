@@ -51,12 +51,12 @@ impl Tools {
     }
 
     /// `kustomize`, or the problem that it is missing.
-    pub(super) fn kustomize(&self) -> Result<&Path, Problem> {
+    pub(super) fn kustomize(&self) -> Result<&Path, Vec<Problem>> {
         self.kustomize.as_ref().map(|program| program.path.as_path()).ok_or_else(|| missing("kustomize"))
     }
 
     /// `helm`, or the problem that it is missing.
-    pub(super) fn helm(&self) -> Result<&Path, Problem> {
+    pub(super) fn helm(&self) -> Result<&Path, Vec<Problem>> {
         self.helm.as_ref().map(|program| program.path.as_path()).ok_or_else(|| missing("helm"))
     }
 
@@ -93,7 +93,8 @@ fn is_program(path: &Path) -> bool {
     path.metadata().is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o111 != 0)
 }
 
-fn missing(name: &str) -> Problem {
-    Problem::new(Code::ToolMissing, None, format!("{name} is not installed"))
-        .help(format!("Put {name} beside luigi, in the folder that LUIGI_TOOLS names, or on the PATH."))
+fn missing(name: &str) -> Vec<Problem> {
+    let problem = Problem::new(Code::ToolMissing, None, format!("{name} is not installed"));
+    let help = format!("Put {name} beside luigi, in the folder that LUIGI_TOOLS names, or on the PATH.");
+    vec![problem.help(help)]
 }

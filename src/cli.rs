@@ -1,0 +1,45 @@
+//! Arguments and `INPUT_*` in, exit code out.
+//!
+//! Does nothing itself: each command is one call into `run`, and one report.
+
+mod args;
+mod graph;
+mod output;
+mod plan;
+mod small;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+use output::Output;
+
+use crate::run::error::RunError;
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let output = Output::new(&args.global);
+    let code = dispatch(&args, &output).unwrap_or_else(|error| failed(&output, &error));
+    ExitCode::from(code)
+}
+
+fn dispatch(args: &Args, output: &Output) -> Result<u8, RunError> {
+    let global = &args.global;
+    match &args.command {
+        Command::Plan(plan) => plan::run(global, plan, output),
+        Command::Graph(graph) => graph::run(global, graph, output),
+        Command::Init(init) => small::init(global, init, output),
+        Command::Explain(explain) => small::explain(explain, output),
+        Command::Doctor => small::doctor(global, output),
+    }
+}
+
+fn failed(output: &Output, error: &RunError) -> u8 {
+    match error {
+        RunError::Problems(problems) => output.problems(problems),
+        other => output.error(&other.to_string()),
+    }
+    error.exit_code()
+}

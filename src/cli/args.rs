@@ -1,0 +1,164 @@
+//! The command line. `action.yml` has the same names; a test holds them equal.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Deploys many apps as one from CI: what is affected, in order, with evidence.
+#[derive(Debug, Parser)]
+#[command(name = "luigi", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Args {
+    /// For every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// For every command.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Global {
+    /// Run as if started in that folder
+    #[arg(short = 'C', value_name = "DIR", global = true, default_value = ".")]
+    pub directory: PathBuf,
+    /// Read luigi.yaml from that file instead of the commit (planning only)
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Colour on the terminal
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
+    pub color: When,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// What would change, in what order, allowed or not and why
+    Plan(Plan),
+    /// The apps and who needs whom; which are affected
+    Graph(Graph),
+    /// Write the luigi.yaml that this repository would have
+    Init(Init),
+    /// What a problem code means
+    Explain(Explain),
+    /// What is missing on this machine and in this repository
+    Doctor,
+}
+
+/// Two commits.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Commits {
+    /// Compare with that revision [default: the merge base with the default branch; on it, the first parent]
+    #[arg(long, value_name = "REV")]
+    pub base: Option<String>,
+    /// Look at that revision [default: HEAD]
+    #[arg(long, value_name = "REV")]
+    pub head: Option<String>,
+}
+
+/// Which apps.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Select {
+    /// Only that environment (may be repeated)
+    #[arg(long, short, value_name = "NAME")]
+    pub environment: Vec<String>,
+    /// Only that app, by name or kind/namespace/name (may be repeated)
+    #[arg(long, short, value_name = "APP")]
+    pub app: Vec<String>,
+}
+
+/// `luigi plan`.
+#[derive(Debug, ClapArgs)]
+pub struct Plan {
+    /// Commits.
+    #[command(flatten)]
+    pub commits: Commits,
+    /// Apps.
+    #[command(flatten)]
+    pub select: Select,
+    /// Compare with what the ledger says is deployed
+    #[arg(long, conflicts_with = "base")]
+    pub deployed: bool,
+    /// Confirm deletes: the digest of the plan that was looked at
+    #[arg(long, value_name = "DIGEST")]
+    pub confirm: Option<String>,
+    /// How to print it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: PlanFormat,
+    /// Write the run's record to that file
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+}
+
+/// How a plan is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people.
+    Text,
+    /// For programs: docs/plan.schema.json.
+    Json,
+    /// The comment on a pull request.
+    Github,
+}
+
+/// `luigi graph`.
+#[derive(Debug, ClapArgs)]
+pub struct Graph {
+    /// Commits.
+    #[command(flatten)]
+    pub commits: Commits,
+    /// Apps.
+    #[command(flatten)]
+    pub select: Select,
+    /// Only what is affected, with every reason
+    #[arg(long)]
+    pub affected: bool,
+    /// Do not render: keep apps that only look changed
+    #[arg(long)]
+    pub no_render: bool,
+    /// How to print it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: GraphFormat,
+}
+
+/// How a graph is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// For people.
+    Text,
+    /// For programs: docs/graph.schema.json.
+    Json,
+    /// Mermaid.
+    Mermaid,
+    /// Graphviz.
+    Dot,
+}
+
+/// `luigi init`.
+#[derive(Debug, ClapArgs)]
+pub struct Init {
+    /// Print it instead of writing it
+    #[arg(long)]
+    pub print: bool,
+    /// Write over a luigi.yaml that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `luigi explain`.
+#[derive(Debug, ClapArgs)]
+pub struct Explain {
+    /// A problem code, as in L0301; without one, all of them
+    pub code: Option<String>,
+}

@@ -1,0 +1,105 @@
+//! `luigi init`, `luigi explain`, `luigi doctor`.
+
+use super::args::{Explain, Global, Init};
+use super::output::Output;
+use crate::catalog::infer;
+use crate::config;
+use crate::outside::render::Tools;
+use crate::problem::{Code, Severity};
+use crate::run::error::{RunError, exit};
+use crate::run::world;
+
+/// Writes the configuration that the repository would have.
+pub fn init(global: &Global, args: &Init, output: &Output) -> Result<u8, RunError> {
+    let repo = world::open(&global.directory)?;
+    let files = repo.files(repo.head()?)?;
+    let (config, problems) = infer::infer(&files)?;
+    output.problems(&problems);
+    if problems.iter().any(|p| p.severity == Severity::Error) {
+        return Ok(exit::PROBLEMS);
+    }
+    let text = config.to_yaml();
+    if args.print {
+        output.data(&text);
+        return Ok(exit::OK);
+    }
+    let Some(dir) = repo.work_dir() else {
+        return Err(RunError::Usage("this repository is bare; use --print".to_owned()));
+    };
+    let path = dir.join(config::FILE);
+    if path.exists() && !args.force {
+        return Err(RunError::Usage(format!(
+            "{} is there already; look at --print, or use --force",
+            config::FILE
+        )));
+    }
+    std::fs::write(&path, text).map_err(|e| RunError::io(format!("write {}", path.display()), e))?;
+    let names: Vec<&str> = config.environments.keys().map(|e| e.as_str()).collect();
+    output.say(&format!("wrote {} with {} environments: {}", config::FILE, names.len(), names.join(", ")));
+    output.say("look at it, commit it, then: luigi plan");
+    Ok(exit::OK)
+}
+
+/// What a code means.
+pub fn explain(args: &Explain, output: &Output) -> Result<u8, RunError> {
+    let wanted = args.code.as_deref().map(str::to_ascii_uppercase);
+    let found: Vec<&Code> =
+        Code::ALL.iter().filter(|c| wanted.as_deref().is_none_or(|w| c.as_str() == w)).collect();
+    if found.is_empty() {
+        let text = wanted.unwrap_or_default();
+        return Err(RunError::Usage(format!(
+            "there is no problem code {text:?}; `luigi explain` lists them all"
+        )));
+    }
+    for code in found {
+        let hides =
+            if code.hides_apps() { "\n  Apps may be hidden by it, so nothing is pruned." } else { "" };
+        output.data(&format!("{}  {}\n  {}{hides}\n", code.as_str(), code.title(), code.help()));
+    }
+    Ok(exit::OK)
+}
+
+/// What is missing.
+pub fn doctor(global: &Global, output: &Output) -> Result<u8, RunError> {
+    let mut bad = false;
+    let mut line = |ok: bool, what: &str| {
+        bad |= !ok;
+        output.data(&format!("{} {what}\n", if ok { "ok     " } else { "missing" }));
+    };
+    let tools = Tools::find();
+    for (name, version) in [("kustomize", tools.kustomize_version()), ("helm", tools.helm_version())] {
+        let found = !version.is_empty();
+        let say = if found {
+            version.to_owned()
+        } else {
+            "not found beside luigi, in LUIGI_TOOLS or on PATH".to_owned()
+        };
+        line(found, &format!("{name}: {say}"));
+    }
+    match world::open(&global.directory) {
+        Err(error) => line(false, &error.to_string()),
+        Ok(repo) => {
+            line(true, &format!("repository: {}", repo.git_dir().display()));
+            match repo.head() {
+                Err(error) => line(false, &error.to_string()),
+                Ok(head) => {
+                    let committed = repo.files(head)?;
+                    let path = crate::name::RepoPath::root().child(config::FILE);
+                    let found = crate::files::Files::entry(&committed, &path)?.is_some();
+                    let say = if found { "committed" } else { "not committed; `luigi init` writes it" };
+                    line(found, &format!("luigi.yaml: {say}"));
+                }
+            }
+            let shallow = repo.is_shallow()?;
+            line(
+                !shallow,
+                if shallow { "history: shallow; check out with fetch-depth: 0" } else { "history: whole" },
+            );
+            match repo.remote_name()? {
+                Some(name) => line(true, &format!("remote: {name}")),
+                None => line(true, "remote: none; the ledger is the local branch"),
+            }
+        }
+    }
+    Ok(if bad { exit::FOUND } else { exit::OK })
+}
