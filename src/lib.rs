@@ -19,3 +19,4 @@ pub mod deploy;
 pub mod ledger;
 
 pub mod outside;
+pub mod run;

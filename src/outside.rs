@@ -4,3 +4,5 @@
 //! means is for the modules above.
 
 pub mod git;
+pub mod branch;
+pub mod host;

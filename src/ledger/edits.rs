@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::read::file;
-use super::{DeployedApp, EnvironmentState, LedgerError, LedgerState, Lease, path};
+use super::{DeployedApp, EnvironmentState, Lease, LedgerError, LedgerState, path};
 use crate::affected::Action;
 use crate::files::{EntryKind, Files, Next, walk};
 use crate::name::{AppId, RepoPath};
@@ -37,9 +37,8 @@ impl Set {
             Action::Verify | Action::Prune => return None,
             Action::Apply => {}
         }
-        let digest = step
-            .digest
-            .unwrap_or_else(|| crate::name::Digest::of(&crate::object::canonical(&step.objects)));
+        let digest =
+            step.digest.unwrap_or_else(|| crate::name::Digest::of(&crate::object::canonical(&step.objects)));
         let inventory: BTreeSet<ObjectKey> = step.objects.iter().map(|object| object.key.clone()).collect();
         let meta = DeployedApp {
             revision,
@@ -64,6 +63,11 @@ pub fn top(files: Option<&dyn Files>) -> Result<Edits, LedgerError> {
     }
     let value = serde_json::json!({ "apiVersion": super::API_VERSION });
     Ok(Edits::from([(at, Some(serde_json_canonicalizer::to_vec(&value)?))]))
+}
+
+/// An entry alone.
+pub fn entry(seq: u64, record: Vec<u8>) -> Edits {
+    Edits::from([(path::record(seq), Some(record))])
 }
 
 /// An intent: its entry, the lease, and everything that it is going to write.
@@ -124,9 +128,7 @@ pub fn apply(
 /// Whether what is deployed is what the running intent staged.
 pub fn is_applied(now: &LedgerState, app: &AppId) -> bool {
     match (now.apps.get(app), now.staged.get(app)) {
-        (Some(deployed), Some(staged)) => {
-            deployed.seq == staged.seq && deployed.digest == staged.digest
-        }
+        (Some(deployed), Some(staged)) => deployed.seq == staged.seq && deployed.digest == staged.digest,
         (Some(_) | None, _) => false,
     }
 }

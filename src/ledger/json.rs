@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{DeployedApp, EnvironmentState, LedgerError, Lease};
+use super::{DeployedApp, EnvironmentState, Lease, LedgerError};
 use crate::name::{AppId, CommitId, Digest, NameError, RepoPath};
 use crate::object::ObjectKey;
 use crate::problem::Code;
@@ -128,11 +128,7 @@ impl<'a> Field<'a> {
         Ok(DeployedApp {
             revision: self.need("revision")?.commit()?,
             digest: self.need("digest")?.digest()?,
-            inventory: self
-                .need("inventory")?
-                .list()?
-                .map(|f| f.object_key())
-                .collect::<Result<_, _>>()?,
+            inventory: self.need("inventory")?.list()?.map(|f| f.object_key()).collect::<Result<_, _>>()?,
             needs: self.need("needs")?.list()?.map(|f| f.app()).collect::<Result<_, _>>()?,
             pins: self.need("pins")?.texts()?,
             seq: self.need("seq")?.number()?,

@@ -38,7 +38,8 @@ pub fn plan_rollback(now: &Snapshot, then: &Snapshot, head: CommitId) -> Result<
     }
     let backwards = |app: &AppId| -> BTreeSet<AppId> {
         let stays = |app: &AppId| now.apps.contains_key(app) && then.apps.contains_key(app);
-        let mut first: BTreeSet<AppId> = needs(&then.apps, app).filter(|need| !stays(need)).cloned().collect();
+        let mut first: BTreeSet<AppId> =
+            needs(&then.apps, app).filter(|need| !stays(need)).cloned().collect();
         if stays(app) {
             first.extend(now.apps.keys().filter(|user| needs(&now.apps, user).any(|n| n == app)).cloned());
         } else {

@@ -9,7 +9,7 @@ use super::{API_VERSION, DeployedApp, EnvironmentState, Head, LedgerError, Ledge
 use crate::files::{Entry as FileEntry, EntryKind, Files};
 use crate::name::{AppId, Digest, Environment, RepoPath};
 use crate::object::Object;
-use crate::problem::{Code, Place};
+use crate::problem::Code;
 
 /// One environment's state. A branch without `ledger.json` is foreign; an
 /// environment that is not there is empty.
@@ -123,9 +123,8 @@ fn folders(files: &dyn Files, of: &RepoPath) -> Result<Vec<String>, LedgerError>
         return Err(LedgerError::fault(Code::LedgerBroken, of, "it is not a folder"));
     }
     let list = files.list(entry.id)?;
-    let folder = |(name, entry): &(String, FileEntry)| {
-        (entry.kind == EntryKind::Directory).then(|| name.clone())
-    };
+    let folder =
+        |(name, entry): &(String, FileEntry)| (entry.kind == EntryKind::Directory).then(|| name.clone());
     Ok(list.iter().filter_map(folder).collect())
 }
 
@@ -165,8 +164,7 @@ pub fn stored(files: &dyn Files, state: &LedgerState) -> Result<BTreeMap<AppId, 
 
 pub(super) fn parse_objects(at: &RepoPath, bytes: &[u8]) -> Result<Vec<Object>, LedgerError> {
     let broken = |why: String| LedgerError::fault(Code::LedgerState, at, why);
-    let text = std::str::from_utf8(bytes).map_err(|_| broken("it is not text".to_owned()))?;
-    let (objects, problems) = crate::object::objects(text, &Place::file(at.as_str()));
+    let (objects, problems) = crate::object::objects(at.as_str(), bytes);
     match problems.into_iter().next() {
         Some(problem) => Err(broken(problem.message)),
         None => Ok(objects),

@@ -58,6 +58,8 @@ codes! {
         "Define the anchor before the alias, in the same document.";
     YamlKey "L0106" Error hides "a mapping's key is not a scalar"
         "Kubernetes objects have text keys only.";
+    YamlValue "L0107" Error hides "a value is not what its tag says, or not one that JSON can hold"
+        "Correct the value or remove its tag; kubectl refuses it too.";
     // L02xx: luigi.yaml
     ConfigMissing "L0201" Note shows "there is no luigi.yaml; Luigi uses what `luigi init` would write"
         "Run `luigi init`, look at the file and commit it; deploying needs it.";

@@ -1,0 +1,3 @@
+//! The story of a run: what is read, decided, written and recorded, in order.
+
+pub mod ledger;
