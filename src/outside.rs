@@ -4,5 +4,6 @@
 //! means is for the modules above.
 
 pub mod git;
-pub mod branch;
 pub mod host;
+
+pub use git::branch;

@@ -4,12 +4,21 @@
 //! from a configuration. Decides nothing: which commits are compared is for
 //! `event` and `run`.
 
+pub mod branch;
 mod cache;
+mod copy;
+mod edit;
 mod export;
 mod facts;
+mod fetch;
 mod history;
+mod http;
+mod receive;
+mod remote;
+mod smart;
 mod store;
 mod view;
+mod wire;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +26,9 @@ use std::sync::Arc;
 use git2::Repository;
 
 pub use cache::Cache;
+pub use edit::Edits;
 pub use export::Exported;
+pub use remote::Remote;
 pub use view::CommitFiles;
 
 use crate::files::ReadError;
@@ -62,6 +73,29 @@ pub enum GitError {
     Shallow {
         /// What was asked.
         question: String,
+    },
+    /// Something needs the remote, and there is none.
+    #[error(
+        "this repository has no remote `origin`, and not exactly one of another name; `git remote add origin URL`"
+    )]
+    NoRemote,
+    /// The remote's address cannot be used.
+    #[error("the remote {remote:?} cannot be used: {why}")]
+    RemoteUnusable {
+        /// Its name.
+        remote: String,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// The remote could not be read or written.
+    #[error("cannot {what} {remote}: {why}")]
+    Remote {
+        /// `read`, `fetch from`, `push to`.
+        what: String,
+        /// Its address without user and password.
+        remote: String,
+        /// Why.
+        why: String,
     },
     /// An object could not be read.
     #[error(transparent)]

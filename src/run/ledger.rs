@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::deploy::{Event, EventError, IllegalEvent, OnFailure};
 use crate::ledger::{EnvironmentState, LedgerError, OnCrash};
 use crate::name::{CommitId, ObjectId};
-use crate::outside::branch::{Branch, BranchError};
+use crate::outside::branch::Branch;
 use crate::outside::git::{GitError, Repo};
 use crate::outside::host::ProcessName;
 use crate::policy::ApprovedPlan;
@@ -125,12 +125,9 @@ pub struct Recovered {
 /// next run to end.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// Git could not do something.
+    /// Git, or the remote, could not do something.
     #[error(transparent)]
     Git(#[from] GitError),
-    /// The branch could not be read or written.
-    #[error(transparent)]
-    Branch(#[from] BranchError),
     /// A push without an answer: whether the branch has it, the next run sees.
     #[error("the ledger's remote does not answer: {0}")]
     Unanswered(String),
@@ -181,8 +178,12 @@ impl Context<'_> {
 
 /// RFC 3339, UTC, whole seconds.
 pub fn rfc3339(time: SystemTime) -> Result<String, RunError> {
-    let second = jiff::Timestamp::try_from(time)?.as_second();
-    Ok(jiff::Timestamp::from_second(second)?.to_string())
+    Ok(jiff::Timestamp::from_second(seconds(time)?)?.to_string())
+}
+
+/// Whole seconds since 1970.
+fn seconds(time: SystemTime) -> Result<i64, RunError> {
+    Ok(jiff::Timestamp::try_from(time)?.as_second())
 }
 
 /// Carries an approved plan out and records it.

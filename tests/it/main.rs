@@ -6,5 +6,6 @@
 )]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in tests")]
 
+mod branch;
 mod git;
 mod support;

@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use git2::{ObjectType, Repository};
@@ -23,9 +22,7 @@ const WORTH_A_THREAD: usize = 64;
 pub(super) struct Store {
     git_dir: PathBuf,
     /// Handles that nobody uses now. libgit2's are for one thread at a time.
-    pool: Mutex<Vec<(u64, Repository)>>,
-    /// Handles of an older generation are dropped instead of used again.
-    generation: AtomicU64,
+    pool: Mutex<Vec<Repository>>,
     trees: RwLock<HashMap<ObjectId, Listing>>,
     facts: RwLock<HashMap<ObjectId, TreeFacts>>,
     cache: Cache,
@@ -34,37 +31,29 @@ pub(super) struct Store {
 impl Store {
     pub(super) fn new(git_dir: PathBuf, cache: Cache) -> Self {
         let facts = RwLock::new(cache.load());
-        Self {
-            git_dir,
-            pool: Mutex::default(),
-            generation: AtomicU64::new(0),
-            trees: RwLock::default(),
-            facts,
-            cache,
-        }
+        Self { git_dir, pool: Mutex::default(), trees: RwLock::default(), facts, cache }
     }
 
     pub(super) fn git_dir(&self) -> &Path {
         &self.git_dir
     }
 
-    fn pool(&self) -> MutexGuard<'_, Vec<(u64, Repository)>> {
+    fn pool(&self) -> MutexGuard<'_, Vec<Repository>> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `f` with a handle that no other thread uses meanwhile.
     pub(super) fn with<T>(&self, f: impl FnOnce(&Repository) -> T) -> Result<T, ReadError> {
-        let now = self.generation.load(Ordering::Acquire);
-        let idle = self.pool().pop().filter(|(generation, _)| *generation == now);
+        let idle = self.pool().pop();
         let repo = match idle {
-            Some((_, repo)) => repo,
+            Some(repo) => repo,
             // "Bare" only means that libgit2 need not look for a working tree,
             // and so does not ask who owns it.
             None => Repository::open_bare(&self.git_dir)
                 .map_err(|e| ReadError::new(self.git_dir.display(), e.message()))?,
         };
         let result = f(&repo);
-        self.pool().push((now, repo));
+        self.pool().push(repo);
         Ok(result)
     }
 

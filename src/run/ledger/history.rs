@@ -7,6 +7,7 @@ use crate::files::Files;
 use crate::ledger::plans::Snapshot;
 use crate::ledger::{self, LedgerError, LedgerState, path};
 use crate::name::{CommitId, Environment};
+use crate::outside::branch::Branch;
 use crate::outside::git::Repo;
 use crate::problem::Problem;
 
@@ -26,10 +27,12 @@ pub fn snapshot(repo: &Repo, tip: Option<CommitId>, environment: &Environment) -
 /// branch has no such entry.
 pub fn snapshot_at(
     repo: &Repo,
+    branch: &Branch,
     tip: CommitId,
     environment: &Environment,
     seq: u64,
 ) -> Result<Option<Snapshot>, RunError> {
+    branch.complete_history(tip)?;
     let commits = repo.commits(tip, usize::MAX)?;
     let at = path::record(seq);
     let has = |commit: CommitId| -> Result<bool, RunError> {
@@ -48,8 +51,9 @@ pub fn snapshot_at(
 }
 
 /// Whether the ledger holds: its tree, and commit by commit that nothing was
-/// ever taken away.
-pub fn verify(repo: &Repo, tip: CommitId) -> Result<Vec<Problem>, RunError> {
+/// ever taken away. Offline, unless the clone is shallow.
+pub fn verify(repo: &Repo, branch: &Branch, tip: CommitId) -> Result<Vec<Problem>, RunError> {
+    branch.complete_history(tip)?;
     let mut problems = ledger::verify::verify(&repo.files(tip)?)?;
     let commits = repo.commits(tip, usize::MAX)?;
     for pair in commits.windows(2) {

@@ -161,7 +161,9 @@ fn goes_back_to_an_entry_and_rebuilds_elsewhere() {
     world.deploy("r2", world.plan(2, &second));
     let now = world.snapshot();
     let target =
-        super::snapshot_at(&world.repo, world.tip().unwrap(), &world.environment, 2).unwrap().unwrap();
+        super::snapshot_at(&world.repo, &world.branch(), world.tip().unwrap(), &world.environment, 2)
+            .unwrap()
+            .unwrap();
     assert_eq!(target.state.tree, then);
     let plan = plan_rollback(&now, &target, commit(1)).unwrap();
     let order: Vec<String> =

@@ -10,9 +10,13 @@ use crate::files::Files;
 use crate::ledger::edits::Edits;
 use crate::ledger::{self, LedgerState};
 use crate::name::{CommitId, Environment};
-use crate::outside::branch::{BranchError, Pushed};
-use crate::outside::git::CommitFiles;
+use crate::outside::branch::Pushed;
+use crate::outside::git::{CommitFiles, GitError};
 use crate::record::Holder;
+
+/// How many commits others can have put on top of a push while its answer was
+/// being waited for.
+const FAR: usize = 1000;
 
 /// The branch at one tip.
 pub(super) struct View {
@@ -103,7 +107,8 @@ impl<'c, 'a> Writer<'c, 'a> {
                 Built::Stop(stop) => return Ok(Written::Stopped(stop)),
             };
             edits.extend(ledger::edits::top(view.files())?);
-            let new = self.ctx.branch.commit(view.tip, &edits, &message, (self.ctx.now)())?;
+            let new =
+                self.ctx.branch.commit(view.tip, &edits, &message, super::seconds((self.ctx.now)())?)?;
             match self.ctx.branch.push(view.tip, new) {
                 Ok(Pushed::Won) => {
                     self.tip = Some(new);
@@ -128,12 +133,12 @@ impl<'c, 'a> Writer<'c, 'a> {
     }
 
     /// Whether a push without an answer was accepted all the same.
-    fn arrived(&mut self, new: CommitId, error: &BranchError) -> Result<bool, RunError> {
+    fn arrived(&mut self, new: CommitId, error: &GitError) -> Result<bool, RunError> {
         if self.ctx.patience.is_zero() {
             return Err(RunError::Unanswered(error.to_string()));
         }
         let Some(tip) = self.fetch()?.tip else { return Ok(false) };
-        Ok(tip == new || self.ctx.repo.is_ancestor(new, tip)?)
+        Ok(self.ctx.repo.commits(tip, FAR)?.contains(&new))
     }
 
     /// This run as the holder of a lease from now on.

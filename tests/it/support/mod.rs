@@ -1,3 +1,4 @@
 //! What several integration tests need.
 
+pub mod git_server;
 pub mod repo;

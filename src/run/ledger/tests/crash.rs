@@ -104,8 +104,8 @@ fn a_crash_while_a_crash_is_ended_is_ended_too() {
     let clean = prepared(OnCrash::Resume);
     clean.deploy("r1", second(&clean));
     for on_crash in [OnCrash::Resume, OnCrash::Rollback] {
-        for first in [2, 5, 8] {
-            for then in 1..12 {
+        for first in [2, 5] {
+            for then in [1, 2, 4, 6, 9] {
                 let world = prepared(on_crash);
                 assert!(world.crash("r1", second(&world), first));
                 let later = world.with(|world| world.skip = Duration::from_secs(1800));

@@ -113,7 +113,7 @@ impl World {
     }
 
     pub(super) fn problems(&self) -> Vec<Problem> {
-        verify(&self.repo, self.tip().unwrap()).unwrap()
+        verify(&self.repo, &self.branch(), self.tip().unwrap()).unwrap()
     }
 
     /// The branch's commits by subject, oldest first.
