@@ -2,6 +2,7 @@
 
 mod crash;
 mod race;
+mod refused;
 mod world;
 
 use std::time::Duration;
@@ -9,7 +10,6 @@ use std::time::Duration;
 use super::{Direction, Ended};
 use crate::affected::Action::{Apply, Prune, Verify};
 use crate::deploy::{Deployment, Event, OnFailure, Phase, StepOrder, StepState};
-use crate::ledger::OnCrash;
 use crate::ledger::plans::{plan_restore, plan_rollback};
 use crate::name::Environment;
 use crate::record::{OutcomeKind, StepStatus};
@@ -232,5 +232,4 @@ fn waits_for_a_live_holder_only_as_long_as_it_is_told() {
     let later = world.with(|world| world.skip = Duration::from_secs(3600));
     assert!(matches!(later.deploy("r2", world.plan(1, &[])), Ended::Recovered(_)));
     assert_eq!(world.names(), ["a"]);
-    let _ = OnCrash::Resume;
 }

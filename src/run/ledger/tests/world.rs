@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
-use super::super::{Context, Direction, Ended, Request, Who, deploy, snapshot, verify};
+use super::super::{Context, Direction, Ended, Request, RunError, Who, deploy, snapshot, verify};
 use crate::affected::{Action, Reason};
 use crate::change::{ChangeKind, Difference};
 use crate::deploy::{Event, OnFailure};
@@ -77,6 +77,22 @@ impl World {
             on_failure: OnFailure::Rollback,
             on_crash: OnCrash::Resume,
         }
+    }
+
+    /// A world whose branch is at a remote with a hook: a shell script that has
+    /// the pushed commit in `$new`, and its subject in `$subject`.
+    pub(super) fn hooked(script: &str) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let hub = git2::Repository::init_bare(dir.path().join("hub.git")).unwrap();
+        let hook = hub.path().join("hooks/pre-receive");
+        std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+        let head = "#!/bin/sh\nread old new name\nsubject=$(git log -1 --format=%s $new)\n";
+        std::fs::write(&hook, format!("{head}{script}\n")).unwrap();
+        std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let here = git2::Repository::init(dir.path().join("here")).unwrap();
+        here.remote("origin", &format!("file://{}", hub.path().display())).unwrap();
+        Self { repo: Repo::open(&dir.path().join("here")).unwrap(), dir: Arc::new(dir), ..Self::new() }
     }
 
     /// The same world, seen differently.
@@ -177,11 +193,19 @@ impl World {
         self.deploy_watched(run, plan, &|_| {})
     }
 
+    pub(super) fn try_deploy(&self, run: &str, plan: Plan) -> Result<Ended, RunError> {
+        self.try_request(run, self.request(plan), &|_| {})
+    }
+
     pub(super) fn deploy_watched(&self, run: &str, plan: Plan, progress: &dyn Fn(&Event)) -> Ended {
         self.deploy_request(run, self.request(plan), progress)
     }
 
     pub(super) fn deploy_request(&self, run: &str, owned: Owned, progress: &dyn Fn(&Event)) -> Ended {
+        self.try_request(run, owned, progress).unwrap()
+    }
+
+    fn try_request(&self, run: &str, owned: Owned, progress: &dyn Fn(&Event)) -> Result<Ended, RunError> {
         let branch = self.branch();
         let skip = self.skip;
         let context = Context {
@@ -213,7 +237,7 @@ impl World {
             direction: owned.direction,
             record,
         };
-        deploy(&context, request).unwrap()
+        deploy(&context, request)
     }
 
     /// A run that ends between two pushes, when the event of that number has
