@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::entry::{Conclusion, Entry};
 use super::verify::{only_added, verify};
 use crate::files::{EntryKind, MemoryFiles};
-use crate::name::{Digest, RepoPath};
+use crate::name::{AppId, Digest, RepoPath};
 use crate::object::{canonical, objects, to_yaml};
 use crate::problem::Code;
+use crate::record::{OutcomeKind, StepResult, StepStatus};
 
 type Tree = BTreeMap<RepoPath, (EntryKind, Vec<u8>)>;
 
@@ -180,4 +182,26 @@ fn history_only_adds() {
     assert_eq!(changed, [(Code::LedgerBroken, "entries/2/record.json".to_owned())]);
     let removed = step(&|tree| remove(tree, "entries/4/record.json"));
     assert_eq!(removed, [(Code::LedgerSequence, "entries/4".to_owned())]);
+}
+
+#[test]
+fn fields_that_this_version_does_not_know_survive() {
+    let mut value = record(1, "intent", None, Digest::of(b""));
+    value["run"]["future"] = json!({"x": 1});
+    value["steps"][0]["future"] = json!(true);
+    let intent = Entry::parse(1, &canonical_json(&value)).unwrap();
+    let result = StepResult { status: StepStatus::Delivered, reason: None, duration_ms: 7 };
+    let end = Conclusion {
+        finished: "2026-01-01T00:00:00Z",
+        verdict: OutcomeKind::Done,
+        message: "resumed".to_owned(),
+        by: ("r2", "bob"),
+        log: Vec::new(),
+        results: BTreeMap::from([(AppId::parse("App/_/a").unwrap(), result)]),
+    };
+    let outcome = intent.concluded(&end).unwrap();
+    assert_eq!(outcome["run"]["future"], json!({"x": 1}));
+    assert_eq!(outcome["steps"][0]["future"], json!(true));
+    assert_eq!(outcome["steps"][0]["result"]["status"], "delivered");
+    assert_eq!(outcome["outcome"]["exitCode"], 0);
 }

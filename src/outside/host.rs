@@ -1,9 +1,14 @@
-//! This machine and its processes: who is running, and is it still.
+//! This machine and its processes: who is running, is it still, and was it asked
+//! to stop.
 //!
 //! Reads `/proc` only. Where there is none, nobody is ever known to be gone, and
 //! deadlines decide.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// Who a process is, so that another can tell whether it is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +41,18 @@ pub fn this_process() -> ProcessName {
     ProcessName { host: host().unwrap_or_else(|| "unknown".to_owned()), process }
 }
 
+/// A flag that SIGINT, SIGTERM and SIGHUP set. A second one ends the program at
+/// once, with exit code 6: what it leaves behind, the next run ends.
+pub fn cancel_on_signals() -> std::io::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        // In this order: the first signal finds the flag not set yet.
+        signal_hook::flag::register_conditional_shutdown(signal, 6, Arc::clone(&flag))?;
+        signal_hook::flag::register(signal, Arc::clone(&flag))?;
+    }
+    Ok(flag)
+}
+
 /// Whether that process still runs.
 pub fn liveness(name: &ProcessName) -> Liveness {
     if host().is_none_or(|host| host != name.host) {
@@ -45,10 +62,9 @@ pub fn liveness(name: &ProcessName) -> Liveness {
     let Ok(pid) = pid.parse::<u32>() else { return Liveness::Unknown };
     match started(pid) {
         Some(now) if now == start => Liveness::Alive,
-        // The number belongs to another process now.
-        Some(_) => Liveness::Gone,
         None if start == "?" => Liveness::Unknown,
-        None => Liveness::Gone,
+        // Another start: the number belongs to another process now.
+        Some(_) | None => Liveness::Gone,
     }
 }
 
@@ -60,7 +76,7 @@ fn host() -> Option<String> {
     Some(format!("{name} {boot} {}", namespace.display()))
 }
 
-/// proc_pid_stat(5): field 22, counted after the name in parentheses, which may
+/// `proc_pid_stat(5)`: field 22, counted after the name in parentheses, which may
 /// hold anything. A zombie has ended.
 fn started(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

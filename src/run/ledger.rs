@@ -195,5 +195,5 @@ pub fn deploy(ctx: &Context<'_>, request: Request<'_>) -> Result<Ended, RunError
 /// problems. The environment is not touched, whoever holds it.
 pub fn append(ctx: &Context<'_>, mut record: Record, outcome: Outcome) -> Result<Record, RunError> {
     record.outcome = Some(outcome);
-    conclude::append(ctx, record)
+    conclude::append(ctx, &record)
 }

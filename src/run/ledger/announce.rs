@@ -81,19 +81,16 @@ pub(super) fn take(
                     return Ok(Built::Stop(stop));
                 }
                 let position = position(ctx, view);
-                let (taken, edits, message) = match conclude {
-                    Some(conclude) => {
-                        let record = conclude(position.clone())?;
-                        let edits = nothing(announcement, view, &record)?;
-                        let message = message(position.seq, "outcome", announcement.record, "nothing to do");
-                        (Taken::Nothing(position), edits, message)
-                    }
-                    None => {
-                        let lease = Lease { seq: position.seq, before: view.tip, holder: me.clone() };
-                        let edits = intent(announcement, view, position, &lease)?;
-                        let message = message(lease.seq, "intent", announcement.record, "");
-                        (Taken::Announced(lease), edits, message)
-                    }
+                let (taken, edits, message) = if let Some(conclude) = conclude {
+                    let record = conclude(position.clone())?;
+                    let edits = nothing(announcement, view, &record)?;
+                    let message = message(position.seq, "outcome", announcement.record, "nothing to do");
+                    (Taken::Nothing(position), edits, message)
+                } else {
+                    let lease = Lease { seq: position.seq, before: view.tip, holder: me.clone() };
+                    let edits = intent(announcement, view, position, &lease)?;
+                    let message = message(lease.seq, "intent", announcement.record, "");
+                    (Taken::Announced(lease), edits, message)
                 };
                 won = Some(taken);
                 Ok(Built::Edits(edits, message))
@@ -117,8 +114,9 @@ pub(super) fn take(
                 if left.is_zero() {
                     return Ok(Taken::Outrun(held_by(writer, &lease)?));
                 }
+                // Short enough that a cancel is heard soon.
                 std::thread::sleep(pause.min(left));
-                pause = (pause * 2).min(Duration::from_secs(10));
+                pause = (pause * 2).min(Duration::from_secs(3));
                 writer.fetch()?;
             }
         }

@@ -65,7 +65,7 @@ pub(super) fn deploy(ctx: &Context<'_>, request: Request<'_>) -> Result<Ended, R
     match (outcome, drive.lease.clone()) {
         (OutcomeKind::Cancelled, None) => {
             let record = finished(ctx, &record, &end, None)?;
-            append(ctx, record).map(|record| Ended::Finished(Box::new(record)))
+            append(ctx, &record).map(|record| Ended::Finished(Box::new(record)))
         }
         (OutcomeKind::Outrun, _) | (_, None) => {
             Ok(Ended::Finished(Box::new(finished(ctx, &record, &end, None)?)))
@@ -149,7 +149,7 @@ fn conclusion(
 
 /// Appends the entry of a run that wrote nothing. Whoever holds the environment
 /// is not disturbed.
-pub(super) fn append(ctx: &Context<'_>, record: Record) -> Result<Record, RunError> {
+pub(super) fn append(ctx: &Context<'_>, record: &Record) -> Result<Record, RunError> {
     let mut writer = Writer::new(ctx, &record.environment);
     writer.fetch()?;
     let mut last = record.clone();
@@ -161,7 +161,7 @@ pub(super) fn append(ctx: &Context<'_>, record: Record) -> Result<Record, RunErr
             last.run.finished = Some(ctx.timestamp()?);
         }
         let said = record.outcome.as_ref().map_or("", |outcome| word(outcome.verdict));
-        let message = message(seq, "outcome", &record, said);
+        let message = message(seq, "outcome", record, said);
         Ok(Built::<std::convert::Infallible>::Edits(edits::entry(seq, last.canonical()?), message))
     })?;
     match written {

@@ -50,6 +50,9 @@ pub(super) struct Drive<'w, 'c, 'a> {
     took: BTreeMap<AppId, u64>,
 }
 
+/// Why an app, read back, is not as it should be; `None` when it is.
+type Look = fn(&View, &AppId) -> Result<Option<String>, RunError>;
+
 /// Apps whose check came out well, and those for which it did not, with why.
 type Checked = (Vec<AppId>, Vec<(AppId, String)>);
 
@@ -97,7 +100,7 @@ impl<'w, 'c, 'a> Drive<'w, 'c, 'a> {
                 // All checks at once, so that what they make ready is one batch.
                 let (checks, rest) = self.todo.drain(..).partition(checks);
                 self.todo = rest;
-                self.check(checks)?;
+                self.check(&checks)?;
                 continue;
             }
             if self.todo.is_empty() {
@@ -206,43 +209,34 @@ impl<'w, 'c, 'a> Drive<'w, 'c, 'a> {
         build: &dyn Fn(&View, &dyn Files) -> Result<Edits, LedgerError>,
     ) -> Result<Written<String>, RunError> {
         let names: Vec<String> = apps.iter().map(ToString::to_string).collect();
-        let renewed = self.lease.clone().map(|lease| self.renewed(lease)).transpose()?;
-        let lease = self.lease.clone();
+        let Some(lease) = self.lease.clone() else {
+            return Ok(Written::Stopped("the run was never announced".to_owned()));
+        };
+        let renewed = Lease { holder: self.writer.holder()?, ..lease.clone() };
         let written = self.writer.write(&mut |view| {
-            let (Some(files), Some(lease)) = (view.files(), &lease) else {
+            let Some(files) = view.files() else {
                 return Ok(Built::Stop("the ledger's branch is gone".to_owned()));
             };
-            if let Some(reason) = fenced(lease, view) {
+            if let Some(reason) = fenced(&lease, view) {
                 return Ok(Built::Stop(reason));
             }
             let mut edits = build(view, files)?;
             if edits.is_empty() {
                 return Ok(Built::Already);
             }
-            edits.extend(
-                renewed
-                    .iter()
-                    .map(|l| crate::ledger::edits::leased(&view.state, l.clone()))
-                    .collect::<Result<Vec<_>, _>>()?
-                    .into_iter()
-                    .flatten(),
-            );
-            let message =
-                format!("{}: {verb} {}\n\nintent {}\n", view.state.environment, summary(&names), lease.seq);
+            edits.extend(edits::leased(&view.state, renewed.clone())?);
+            let environment = &view.state.environment;
+            let message = format!("{environment}: {verb} {}\n\nintent {}\n", summary(&names), lease.seq);
             Ok(Built::Edits(edits, message))
         })?;
         if let Written::Won = written {
-            self.lease = renewed;
+            self.lease = Some(renewed);
         }
         Ok(written)
     }
 
-    fn renewed(&self, lease: Lease) -> Result<Lease, RunError> {
-        Ok(Lease { holder: self.writer.holder()?, ..lease })
-    }
-
     /// Reads the branch back from the remote: what is there is what was meant.
-    fn check(&mut self, checks: Vec<Effect>) -> Result<(), RunError> {
+    fn check(&mut self, checks: &[Effect]) -> Result<(), RunError> {
         let view = self.writer.fetch()?;
         if let Some(reason) = self.lease.as_ref().and_then(|lease| fenced(lease, &view)) {
             return self.feed(Event::Outrun { reason });
@@ -250,9 +244,9 @@ impl<'w, 'c, 'a> Drive<'w, 'c, 'a> {
         let (mut good, mut bad): Checked = (Vec::new(), Vec::new());
         let mut all = BTreeSet::new();
         for effect in checks {
-            let (apps, found): (_, &dyn Fn(&AppId) -> Result<Option<String>, RunError>) = match effect {
-                Effect::Watch(apps) => (apps, &|app| delivered(&view, app)),
-                Effect::Verify(apps) => (apps, &|app| in_place(&view, app)),
+            let (apps, found): (_, Look) = match effect {
+                Effect::Watch(apps) => (apps, delivered),
+                Effect::Verify(apps) => (apps, in_place),
                 Effect::Announce
                 | Effect::Apply(_)
                 | Effect::Prune(_)
@@ -260,11 +254,11 @@ impl<'w, 'c, 'a> Drive<'w, 'c, 'a> {
                 | Effect::Conclude(_) => continue,
             };
             for app in apps {
-                match found(&app)? {
+                match found(&view, app)? {
                     None => good.push(app.clone()),
                     Some(why) => bad.push((app.clone(), why)),
                 }
-                all.insert(app);
+                all.insert(app.clone());
             }
         }
         self.took(&all.into_iter().collect::<Vec<_>>());
@@ -340,8 +334,7 @@ fn in_place(view: &View, app: &AppId) -> Result<Option<String>, RunError> {
 
 fn summary(names: &[String]) -> String {
     match names {
-        [all @ ..] if all.len() <= 3 => all.join(", "),
-        [first, rest @ ..] => format!("{first} and {} more", rest.len()),
-        [] => String::new(),
+        [first, rest @ ..] if rest.len() > 2 => format!("{first} and {} more", rest.len()),
+        few => few.join(", "),
     }
 }

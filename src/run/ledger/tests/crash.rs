@@ -121,7 +121,7 @@ fn a_crash_while_a_crash_is_ended_is_ended_too() {
 }
 
 #[test]
-fn what_a_newer_version_wrote_survives_its_end_by_an_older_one() {
+fn the_outcome_of_a_dead_run_says_who_ended_it() {
     let world = prepared(OnCrash::Resume);
     world.crash("r1", second(&world), 2);
     let later = world.with(|world| world.skip = Duration::from_secs(3600));
