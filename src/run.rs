@@ -3,6 +3,7 @@
 //! Decides nothing that a pure module could decide.
 
 pub mod compare;
+pub mod deploying;
 pub mod error;
 pub mod ledger;
 pub mod planning;
