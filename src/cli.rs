@@ -7,6 +7,7 @@ mod carry;
 mod graph;
 mod output;
 mod plan;
+mod run;
 mod small;
 
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ pub fn main() -> ExitCode {
 fn dispatch(args: &Args, output: &Output) -> Result<u8, RunError> {
     let global = &args.global;
     match &args.command {
+        Command::Run(run) => run::run(global, run, output),
         Command::Plan(plan) => plan::run(global, plan, output),
         Command::Deploy(deploy) => carry::deploy(global, deploy, output),
         Command::Rollback(rollback) => carry::rollback(global, rollback, output),

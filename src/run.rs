@@ -2,6 +2,7 @@
 //!
 //! Decides nothing that a pure module could decide.
 
+pub mod ci;
 pub mod compare;
 pub mod deploying;
 pub mod error;

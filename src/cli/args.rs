@@ -44,6 +44,8 @@ pub enum When {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// What the action runs: looks at the event and does the right thing
+    Run(Run),
     /// What would change, in what order, allowed or not and why
     Plan(Plan),
     /// Carry the plan out, and record it in the ledger
@@ -250,4 +252,32 @@ pub struct Verify {
     /// Records that the ledger must hold; without one, the whole ledger
     #[arg(value_name = "FILE")]
     pub records: Vec<PathBuf>,
+}
+
+/// `luigi run`. Each argument may come as an `INPUT_` variable instead.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Run {
+    /// Commits.
+    #[command(flatten)]
+    pub commits: Commits,
+    /// Apps.
+    #[command(flatten)]
+    pub select: Select,
+    /// Confirm deletes: the digest of the plan that was looked at
+    #[arg(long, value_name = "DIGEST")]
+    pub confirm: Option<String>,
+}
+
+impl Plan {
+    /// The plan that a run makes.
+    pub fn of(run: &Run) -> Self {
+        Self {
+            commits: Commits::default(),
+            select: run.select.clone(),
+            deployed: false,
+            confirm: run.confirm.clone(),
+            format: PlanFormat::Text,
+            record: None,
+        }
+    }
 }

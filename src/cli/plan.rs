@@ -7,6 +7,7 @@ use crate::affected::Affected;
 use crate::catalog::Completeness;
 use crate::name::{AppKey, CommitId, Digest, Environment};
 use crate::problem::{Code, Place, Problem};
+use crate::record::Record;
 use crate::report::json::{self, GraphReport, PlanReport};
 use crate::report::markdown;
 use crate::report::text::{self, PlanPage};
@@ -19,20 +20,20 @@ use crate::run::world::World;
 
 /// Runs it.
 pub fn run(global: &Global, args: &Plan, output: &Output) -> Result<u8, RunError> {
-    let (world, base, head) = settle(global, &args.commits, &args.select.environment)?;
+    let (world, ends) = settle(global, &args.commits, &args.select.environment)?;
     output.doing("reading definitions");
     let confirm = digest(args.confirm.as_deref())?;
     let uncommitted = uncommitted(&world, global)?;
     let plans = Plans { world: &world, args, confirm, output };
     let (comparison, planned) = if args.deployed {
-        (None, plans.against_ledger(head)?)
+        (None, plans.against_ledger(ends.head)?)
     } else {
-        let mut comparison = Comparison::read(&world, base, head)?;
+        let mut comparison = Comparison::of(&world, &ends)?;
         comparison.problems.extend(uncommitted);
         let planned = plans.against_commit(&mut comparison)?;
         (Some(comparison), planned)
     };
-    plans.print(comparison.as_ref(), head, &planned)?;
+    plans.print(comparison.as_ref(), ends.head, &planned)?;
     Ok(code(&planned))
 }
 
@@ -99,15 +100,8 @@ impl Plans<'_> {
             PlanFormat::Text => {
                 for (i, plan) in planned.iter().enumerate() {
                     let gap = if i > 0 { "\n" } else { "" };
-                    let problems = plan.all_problems();
-                    let page = PlanPage {
-                        plan: plan.plan(),
-                        decision: plan.decision(),
-                        problems: &problems,
-                        apps: &self.args.select.app,
-                        seal: Some(&records[i].seal),
-                    };
-                    self.output.data(&format!("{gap}{}", text::plan(page, self.output.style())));
+                    let text = page(plan, &records[i], &self.args.select.app, self.output);
+                    self.output.data(&format!("{gap}{text}"));
                 }
             }
             PlanFormat::Github => {
@@ -119,6 +113,30 @@ impl Plans<'_> {
         }
         Ok(())
     }
+}
+
+/// Plans of commit against commit, one per environment.
+pub fn against_commit(
+    world: &World,
+    args: &Plan,
+    comparison: &mut Comparison,
+    output: &Output,
+) -> Result<Vec<Planned>, RunError> {
+    let confirm = digest(args.confirm.as_deref())?;
+    Plans { world, args, confirm, output }.against_commit(comparison)
+}
+
+/// A plan for people.
+pub fn page(plan: &Planned, record: &Record, apps: &[String], output: &Output) -> String {
+    let problems = plan.all_problems();
+    let page = PlanPage {
+        plan: plan.plan(),
+        decision: plan.decision(),
+        problems: &problems,
+        apps,
+        seal: Some(&record.seal),
+    };
+    text::plan(page, output.style())
 }
 
 /// The affected part of an environment's graph, with what is around it.

@@ -135,10 +135,7 @@ pub fn plan_deployed(
 ) -> Result<Planned, RunError> {
     let base = match snapshot.state.at.commit {
         None => Base::Nothing,
-        Some(commit) => match commit_or_missing(world, commit)? {
-            Base::Missing(commit) => super::world::missing_commit(&world.repo, commit),
-            found @ (Base::Commit(_) | Base::Nothing) => found,
-        },
+        Some(commit) => commit_or_missing(world, commit)?,
     };
     let environments = [environment.clone()];
     let mut comparison = Comparison::read_in(world, &environments, base, head)?;

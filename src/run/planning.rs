@@ -283,7 +283,7 @@ fn touched(
 ) -> Vec<AppId> {
     let mut out = Vec::new();
     changes.retain(|key, change| {
-        let may = change.may_be_touched_only()
+        let may = comparison.may_be_touched_only(change)
             && comparison.head_catalog.apps.get(key).is_some_and(|app| app.carried == Carried::OwnStep);
         let same = match (renders.head.get(key), before.get(&key.app)) {
             (Some(AppRender::Objects(after, _)), Some(before)) => canonical(after) == canonical(before),
