@@ -70,7 +70,7 @@ pub enum RunError {
 
 impl RunError {
     /// An I/O error.
-    pub fn io(what: impl Into<String>, why: impl ToString) -> Self {
+    pub fn io(what: impl Into<String>, why: &impl ToString) -> Self {
         Self::Io { what: what.into(), why: why.to_string() }
     }
 

@@ -122,7 +122,7 @@ fn configuration(
     files: &dyn Files,
 ) -> Result<(Config, ConfigState, Vec<Problem>), RunError> {
     if let Some(path) = &options.config {
-        let bytes = std::fs::read(path).map_err(|e| RunError::io(format!("read {}", path.display()), e))?;
+        let bytes = std::fs::read(path).map_err(|e| RunError::io(format!("read {}", path.display()), &e))?;
         let (config, problems) = config::read(&path.display().to_string(), &bytes);
         return Ok((config, ConfigState::NotCommitted, problems));
     }
