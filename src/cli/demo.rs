@@ -144,10 +144,13 @@ impl Stage<'_> {
 
     fn further(&self, dir: &Path) {
         let work = self.sandbox.work.display();
+        let exe =
+            std::env::current_exe().map_or_else(|_| "luigi".to_owned(), |exe| exe.display().to_string());
         self.output.data(&format!(
             "\n━━ Look further; it is all in {}\n\n\
+             \x20 alias luigi='{exe}'\n\
              \x20 cd {work}\n\
-             \x20 git log --stat luigi/ledger                  the ledger: what was deployed, with records\n\
+             \x20 git log --stat origin/luigi/ledger           the ledger: what was deployed, with records\n\
              \x20 luigi graph                                  who needs whom\n\
              \x20 luigi plan --deployed                        what the broken commit would still change\n\
              \x20 luigi rollback --environment staging --to 2  back to the first deploy\n\
