@@ -9,4 +9,6 @@
 mod branch;
 mod git;
 mod render;
+mod schema;
 mod support;
+mod tidy;
