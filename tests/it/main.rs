@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in tests")]
 
 mod branch;
+mod faults;
 mod git;
 mod render;
 mod schema;
