@@ -3,6 +3,7 @@
 //! Does nothing itself: each command is one call into `run`, and one report.
 
 mod args;
+mod carry;
 mod graph;
 mod output;
 mod plan;
@@ -29,6 +30,10 @@ fn dispatch(args: &Args, output: &Output) -> Result<u8, RunError> {
     let global = &args.global;
     match &args.command {
         Command::Plan(plan) => plan::run(global, plan, output),
+        Command::Deploy(deploy) => carry::deploy(global, deploy, output),
+        Command::Rollback(rollback) => carry::rollback(global, rollback, output),
+        Command::Restore(restore) => carry::restore(global, restore, output),
+        Command::Verify(verify) => carry::verify(global, verify, output),
         Command::Graph(graph) => graph::run(global, graph, output),
         Command::Init(init) => small::init(global, init, output),
         Command::Explain(explain) => small::explain(explain, output),

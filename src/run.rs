@@ -3,7 +3,9 @@
 //! Decides nothing that a pure module could decide.
 
 pub mod compare;
+pub mod deploying;
 pub mod error;
+pub mod ledger;
 pub mod planning;
 pub mod reading;
 pub mod rendering;

@@ -15,7 +15,7 @@ use crate::catalog::{Catalog, Completeness};
 use crate::change::{Change, compare};
 use crate::files::{Files, changed_paths};
 use crate::graph::Graph;
-use crate::name::{AppKey, CommitId};
+use crate::name::{AppKey, CommitId, Environment};
 use crate::object::canonical;
 use crate::outside::git::{CommitFiles, GitError};
 use crate::problem::{Code, Problem};
@@ -65,7 +65,17 @@ pub struct Comparison {
 impl Comparison {
     /// Reads both ends and compares them.
     pub fn read(world: &World, base: Base, head: CommitId) -> Result<Self, RunError> {
-        let mut reader = Reader::new(world);
+        Self::read_in(world, &world.environments, base, head)
+    }
+
+    /// The same in some environments only.
+    pub fn read_in(
+        world: &World,
+        environments: &[Environment],
+        base: Base,
+        head: CommitId,
+    ) -> Result<Self, RunError> {
+        let mut reader = Reader::of(world, environments);
         let head_files = world.repo.files(head)?;
         let head_catalog = reader.catalog(&head_files)?;
         let (base_files, base_catalog) = match base {
