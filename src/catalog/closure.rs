@@ -205,10 +205,7 @@ impl<'a> Closure<'a> {
         place: &Place,
     ) -> Result<(), ReadError> {
         if self.open.contains(dir) {
-            let mut circle: Vec<&str> =
-                self.open.iter().skip_while(|d| *d != dir).map(RepoPath::as_str).collect();
-            circle.push(dir.as_str());
-            let message = format!("kustomizations include one another: {}", circle.join(" → "));
+            let message = format!("kustomizations include one another: {}", self.circle(dir));
             self.problem(Code::ContentCycle, place, message);
             return Ok(());
         }
@@ -235,6 +232,12 @@ impl<'a> Closure<'a> {
         let result = references.into_iter().try_for_each(|(place, r)| self.reference(dir, &place, r));
         self.open.pop();
         result
+    }
+
+    /// The folders being read from `dir` on, back to it.
+    fn circle(&self, dir: &RepoPath) -> String {
+        let open = self.open.iter().skip_while(|d| *d != dir).chain([dir]);
+        open.map(RepoPath::as_str).collect::<Vec<_>>().join(" → ")
     }
 
     /// The references of a text that stands in for a folder's own kustomization.
@@ -270,12 +273,7 @@ impl<'a> Closure<'a> {
         Ok(references.into_iter().map(placed).collect())
     }
 
-    fn reference(
-        &mut self,
-        dir: &RepoPath,
-        place: &Place,
-        reference: Reference,
-    ) -> Result<(), ReadError> {
+    fn reference(&mut self, dir: &RepoPath, place: &Place, reference: Reference) -> Result<(), ReadError> {
         let Some(path) = reference.target.path() else {
             match reference.target {
                 Target::Remote { pinned } => self.remote_base(&reference.text, pinned),
@@ -284,7 +282,10 @@ impl<'a> Closure<'a> {
                     self.problem(Code::PathEscapes, place, message);
                 }
                 Target::Code(what) => {
-                    self.unknown.insert(Unknown { place: place.clone(), why: format!("{what} would have to be run") });
+                    self.unknown.insert(Unknown {
+                        place: place.clone(),
+                        why: format!("{what} would have to be run"),
+                    });
                 }
                 Target::Inline => {}
                 Target::FileOrDir(_)
@@ -381,7 +382,8 @@ impl<'a> Closure<'a> {
         out: &mut BTreeSet<Dependency>,
     ) -> Result<(), ReadError> {
         if self.open.contains(dir) {
-            self.problem(Code::ContentCycle, place, format!("the chart {dir} depends on itself"));
+            let message = format!("charts depend on one another: {}", self.circle(dir));
+            self.problem(Code::ContentCycle, place, message);
             return Ok(());
         }
         if !self.done.insert(dir.clone()) {

@@ -140,13 +140,57 @@ const LUIGI: &[Field] = &[
     ("spec.source.helm.skipCrds", Bool),
 ];
 
-/// Every field of a definition that has another form than its format gives it.
-pub fn check(doc: &Doc, format: Format) -> Vec<Problem> {
-    let mut found = Vec::new();
+/// Whether a definition's fields have their forms.
+#[derive(Debug, Default)]
+pub struct Shape {
+    /// Every field that has another form than its format gives it.
+    pub problems: Vec<Problem>,
+    /// Whether one of them says where the content is.
+    pub source: SourceForm,
+}
+
+/// Whether it is known where the content is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SourceForm {
+    /// It is.
+    #[default]
+    Fine,
+    /// A field that says so cannot be read.
+    Wrong,
+}
+
+/// Fields without which nobody knows what an app reads, by the last part of
+/// their path.
+const SOURCE: [&str; 14] = [
+    "apiVersion",
+    "chart",
+    "chartRef",
+    "kind",
+    "metadata",
+    "path",
+    "ref",
+    "repo",
+    "repoURL",
+    "revision",
+    "source",
+    "sourceRef",
+    "spec",
+    "targetRevision",
+];
+
+/// Looks at every field of a definition that is read.
+pub fn check(doc: &Doc, format: Format) -> Shape {
+    let mut shape = Shape::default();
     let mut all = |prefix: &[&str], fields: &[Field]| {
         for (path, form) in fields {
             let parts: Vec<&str> = prefix.iter().copied().chain(path.split('.')).collect();
-            at(doc, &doc.json, &parts, 0, *form, &mut found);
+            let before = shape.problems.len();
+            at(doc, &doc.json, &parts, 0, *form, &mut shape.problems);
+            let last = parts.last().copied().unwrap_or("");
+            let whole = SOURCE.contains(&last) || parts == ["spec", "sources"];
+            if whole && shape.problems.len() > before {
+                shape.source = SourceForm::Wrong;
+            }
         }
     };
     all(&[], COMMON);
@@ -160,7 +204,7 @@ pub fn check(doc: &Doc, format: Format) -> Vec<Problem> {
         Format::FluxKustomization => all(&[], FLUX_KUSTOMIZATION),
         Format::FluxHelmRelease => all(&[], FLUX_HELM_RELEASE),
     }
-    found
+    shape
 }
 
 /// Follows the path from its part `from` on; what is absent or null has any form.
@@ -225,12 +269,13 @@ mod tests {
 
     fn told(format: Format, json: Json) -> Vec<String> {
         let doc = Doc::rendered(json, Place::new("a.yaml", 1, 1));
-        check(&doc, format).into_iter().map(|p| p.message).collect()
+        check(&doc, format).problems.into_iter().map(|p| p.message).collect()
     }
 
     #[test]
     fn fields_of_the_wrong_form_are_named() {
-        let spec = json!({"sources": [{"path": 7, "repoURL": null}, "x"], "source": {"helm": {"valueFiles": "a"}}});
+        let spec =
+            json!({"sources": [{"path": 7, "repoURL": null}, "x"], "source": {"helm": {"valueFiles": "a"}}});
         assert_eq!(
             told(
                 Format::ArgoApplication,

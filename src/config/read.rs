@@ -21,7 +21,8 @@ pub fn read(file: &str, bytes: &[u8]) -> (Config, Vec<Problem>) {
             reader.add(Code::ConfigValue, Place::new(file, 1, 1), "the file is empty");
         }
         [] => {}
-        [_, second, ..] => {
+        [root, second, ..] => {
+            reader.root(root);
             reader.add(Code::ConfigValue, second.place(file), "the file holds more than one document");
         }
     }
@@ -147,7 +148,7 @@ impl Reader<'_> {
                 }
             }
         }
-        if node.as_map().is_some_and(<[Entry]>::is_empty) {
+        if node.is_null() || node.as_map().is_some_and(<[Entry]>::is_empty) {
             self.add(Code::ConfigValue, node.place(self.file), "`environments` names none");
         }
     }
@@ -181,7 +182,9 @@ impl Reader<'_> {
                 _ => self.unknown(field, &what, KEYS),
             }
         }
-        if out.apps.is_empty() && self.problems.iter().all(|p| p.place.as_ref() < Some(&place)) {
+        let apps = entry.value.get("apps");
+        let none = apps.is_none_or(|a| a.as_list().is_some_and(<[Node]>::is_empty));
+        if none && (entry.value.is_null() || entry.value.as_map().is_some()) {
             self.add(Code::ConfigValue, place, format!("{what} has no `apps`"));
         }
         out
@@ -237,8 +240,14 @@ impl Reader<'_> {
 
     fn glob(&mut self, node: &Node, glob: &str) -> Option<AppsKind> {
         let clean = glob.trim_start_matches("./");
-        let bad = if clean.starts_with('/') || clean.split('/').any(|p| p == "..") {
+        let bad = if clean.is_empty() {
+            Some("it is empty".to_owned())
+        } else if clean.starts_with('/') || clean.split(['/', '{', ',', '}']).any(|p| p == "..") {
             Some("it leaves the repository".to_owned())
+        } else if clean.contains(['\\', '\0']) {
+            Some("a path has neither backslash nor NUL".to_owned())
+        } else if !clean.contains(['*', '?', '[', '{']) && clean.ends_with('/') {
+            Some(format!("it is a folder; write `{clean}*.yaml`"))
         } else {
             globset::Glob::new(clean).err().map(|e| e.kind().to_string())
         };

@@ -96,6 +96,9 @@ impl Comparison {
         let mut problems = world.problems.clone();
         problems.extend(head_catalog.problems.iter().cloned());
         let mut completeness = head_catalog.completeness();
+        if world.problems.iter().any(Problem::hides_apps) {
+            completeness = Completeness::Incomplete;
+        }
         match (base, &base_catalog) {
             (Base::Missing(commit), _) => {
                 let message = format!("the base commit {commit} cannot be had");
@@ -251,7 +254,15 @@ pub fn default_base(world: &World, head: CommitId) -> Result<Base, RunError> {
             if tip == head {
                 break;
             }
-            match repo.merge_bases(tip, head)?.as_slice() {
+            let bases = match repo.merge_bases(tip, head) {
+                // Cut-off history may hold it: then all of history is needed.
+                Err(GitError::Shallow { .. }) => match repo.complete_history(&[tip, head]) {
+                    Ok(()) => repo.merge_bases(tip, head)?,
+                    Err(_) => return Ok(Base::Missing(tip)),
+                },
+                other => other?,
+            };
+            match bases.as_slice() {
                 [] => {}
                 [one] if *one == head => break,
                 [one, ..] => return Ok(Base::Commit(*one)),
@@ -264,11 +275,14 @@ pub fn default_base(world: &World, head: CommitId) -> Result<Base, RunError> {
     })
 }
 
-/// A commit as a base, if it can be had.
+/// A commit as a base, if it can be had; what is not here is fetched by its id.
 pub fn commit_or_missing(world: &World, commit: CommitId) -> Result<Base, RunError> {
     match world.repo.files(commit) {
         Ok(_) => Ok(Base::Commit(commit)),
-        Err(GitError::Missing(_)) => Ok(Base::Missing(commit)),
+        Err(GitError::Missing(_)) => Ok(match world.repo.fetch_commit(commit) {
+            Ok(()) => Base::Commit(commit),
+            Err(_) => Base::Missing(commit),
+        }),
         Err(other) => Err(other.into()),
     }
 }
