@@ -52,6 +52,7 @@ impl Reader<'_> {
             Problem::new(Code::ConfigKey, Some(place), format!("{inside} has no key {:?}", entry.key));
         problem.help = match near {
             Some(near) => format!("Did you mean `{near}`?"),
+            None if known.is_empty() => "It has no keys; remove this one.".to_owned(),
             None => format!("Its keys are: {}.", known.join(", ")),
         };
         self.problems.push(problem);
@@ -352,8 +353,8 @@ impl Reader<'_> {
             match (entry.key.as_str(), number) {
                 ("count", Some(n)) => count = n,
                 ("percent", Some(n)) if n <= 100 => percent = n,
-                ("count", None) => self.wrong(&entry.value, "count", "a number of objects"),
-                ("percent", _) => self.wrong(&entry.value, "percent", "a number from 0 to 100"),
+                ("count", None) => self.wrong(&entry.value, "count", "a whole number, 0 or more"),
+                ("percent", _) => self.wrong(&entry.value, "percent", "a whole number from 0 to 100"),
                 _ => self.unknown(entry, "deploy.pruneThreshold", &["count", "percent"]),
             }
         }
@@ -389,11 +390,22 @@ impl Reader<'_> {
         if found.is_empty() {
             let ordered = self.config.environments_in_order();
             let stuck: Vec<&Environment> = names.iter().filter(|n| !ordered.contains(n)).collect();
-            if let Some(first) = stuck.first() {
-                let list: Vec<&str> = stuck.iter().map(|n| n.as_str()).collect();
-                let message = format!("environments {} come after one another in a circle", list.join(", "));
-                let place = self.config.environments[*first].place.clone();
-                found.push(Problem::new(Code::ConfigAfter, Some(place), message));
+            // Each of those stuck comes after one that is stuck too, so going on
+            // from the first must meet one again.
+            let mut way: Vec<&Environment> = stuck.first().copied().into_iter().collect();
+            while let Some(next) = way.last().and_then(|at| {
+                let after = &self.config.environments.get(*at)?.after;
+                after.iter().find(|name| stuck.contains(name))
+            }) {
+                if let Some(at) = way.iter().position(|known| *known == next) {
+                    let circle: Vec<&str> = way[at..].iter().chain([&next]).map(|n| n.as_str()).collect();
+                    let message =
+                        format!("environments come after one another in a circle: {}", circle.join(" → "));
+                    let place = self.config.environments[next].place.clone();
+                    found.push(Problem::new(Code::ConfigAfter, Some(place), message));
+                    break;
+                }
+                way.push(next);
             }
         }
         self.problems.extend(found);

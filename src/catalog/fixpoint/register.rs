@@ -34,6 +34,12 @@ impl Fixpoint<'_> {
             Format::FluxHelmRelease => format::id("HelmRelease", doc),
         };
         let id = match id {
+            // Taken for absent, it would be another app's name.
+            Ok(_) if doc.at(&["metadata", "namespace"]).is_some_and(|n| !n.is_string()) => {
+                let place = doc.place_of(&["metadata", "namespace"]);
+                let message = format!("{}: metadata.namespace is not text", doc.kind());
+                return self.add(Problem::new(Code::AppName, Some(place), message));
+            }
             Ok(id) => id,
             Err(error) => return self.add(unnamed(doc, &error)),
         };
