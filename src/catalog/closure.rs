@@ -10,6 +10,7 @@ use super::app::{Pinned, Remote, Unknown};
 use super::doc::Parses;
 use super::job::{Dependency, Input, Mount};
 use super::kustomization::{Reference, Target};
+pub use super::link::real_path;
 use super::link::{self, End};
 use super::{chart, kustomization};
 use crate::files::{Entry, EntryKind, Files, Next, ReadError, walk};
@@ -28,6 +29,8 @@ pub struct Closure<'a> {
     pub remotes: BTreeSet<Remote>,
     /// Inputs that cannot be followed.
     pub unknown: BTreeSet<Unknown>,
+    /// Places that lead into a submodule.
+    pub submodules: BTreeSet<Place>,
     /// Why the content cannot be rendered from this repository alone.
     pub not_rendered: BTreeSet<String>,
     /// What is wrong.
@@ -66,6 +69,7 @@ impl<'a> Closure<'a> {
             inputs: BTreeMap::new(),
             remotes: BTreeSet::new(),
             unknown: BTreeSet::new(),
+            submodules: BTreeSet::new(),
             not_rendered: BTreeSet::new(),
             problems: Vec::new(),
             open: Vec::new(),
@@ -104,6 +108,7 @@ impl<'a> Closure<'a> {
         match way.end {
             End::Found(found) => Ok(found),
             End::Submodule(at) => {
+                self.submodules.insert(place.clone());
                 self.submodule(&at, place);
                 Ok(Found { real: path, what: What::Absent })
             }
@@ -479,19 +484,10 @@ impl<'a> Closure<'a> {
         self.inputs.extend(other.inputs);
         self.remotes.extend(other.remotes);
         self.unknown.extend(other.unknown);
+        self.submodules.extend(other.submodules);
         self.not_rendered.extend(other.not_rendered);
         self.problems.extend(other.problems);
     }
-}
-
-/// Where a path of the content's file system lies in the repository; `None`
-/// where no mount covers it.
-pub fn real_path(mounts: &[Mount], path: &RepoPath) -> Option<RepoPath> {
-    if mounts.is_empty() {
-        return Some(path.clone());
-    }
-    let best = mounts.iter().filter(|m| path.is_within(&m.at)).max_by_key(|m| m.at.as_str().len())?;
-    path.below(&best.at).and_then(|rest| best.from.join(rest).ok())
 }
 
 /// A mark for things whose place is only a file.

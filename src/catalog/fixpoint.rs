@@ -65,6 +65,8 @@ struct Fixpoint<'a> {
     scope: Scope,
     stage: Stage,
     sources: FluxSources,
+    /// How each source was found, by kind, namespace and name.
+    source_ranks: BTreeMap<(String, String, String), Rank>,
     config_maps: ConfigMaps,
     slots: BTreeMap<AppId, Slot>,
     /// The best definition of each app so far, and who holds it.
@@ -91,6 +93,7 @@ pub fn read(request: &Request<'_>) -> Result<Reading, ReadError> {
             scope: request.scope.clone(),
             stage: Stage::Searching,
             sources: FluxSources::default(),
+            source_ranks: BTreeMap::new(),
             config_maps: ConfigMaps::default(),
             slots: BTreeMap::new(),
             ranks,
@@ -362,7 +365,7 @@ impl Fixpoint<'_> {
                 let message = format!("AppProject {} is not enforced by this version", doc.name());
                 self.add(Problem::new(Code::ProjectIgnored, Some(doc.place.clone()), message));
             }
-            Kind::Source => self.progress |= self.sources.insert(Arc::clone(doc)) == Fresh::New,
+            Kind::Source => self.register_source(doc, rank),
             Kind::ConfigMap => self.progress |= self.config_maps.insert(doc) == Fresh::New,
             Kind::Other => {
                 if let Some((field, message)) = misread(doc) {

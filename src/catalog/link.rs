@@ -6,6 +6,7 @@ use crate::files::{EntryKind, Files, ReadError};
 use crate::name::{ObjectId, RepoPath};
 
 use super::closure::{Found, What};
+use super::job::Mount;
 
 /// Links followed for one path, at most; more is a circle (Linux: `ELOOP`).
 const MAX_LINKS: usize = 40;
@@ -81,4 +82,14 @@ pub fn follow(files: &dyn Files, path: &RepoPath) -> Result<Way, ReadError> {
         None => What::Absent,
     };
     Ok(Way { links, end: End::Found(Found { real: at, what }) })
+}
+
+/// Where a path of the content's file system lies in the repository; `None`
+/// where no mount covers it.
+pub fn real_path(mounts: &[Mount], path: &RepoPath) -> Option<RepoPath> {
+    if mounts.is_empty() {
+        return Some(path.clone());
+    }
+    let best = mounts.iter().filter(|m| path.is_within(&m.at)).max_by_key(|m| m.at.as_str().len())?;
+    path.below(&best.at).and_then(|rest| best.from.join(rest).ok())
 }

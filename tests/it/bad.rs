@@ -171,3 +171,33 @@ fn a_committed_luigi_yaml_that_is_no_file_is_refused() {
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(words.contains("luigi.yaml:1:1") && words.contains("not a file"), "{words}");
 }
+
+#[test]
+fn without_a_luigi_yaml_a_broken_child_is_told_and_hides_no_other() {
+    let scratch = Scratch::new();
+    let (good, map) = (app("good", "x"), config_map("x"));
+    let files = [
+        ("apps/good.yaml", good.as_str()),
+        ("apps/bad.yaml", "apiVersion: luigi.dev/v1\nkind: App\na: [\n"),
+        ("x/x.yaml", &map),
+    ];
+    scratch.commit(&files, "one");
+    let report = graph(&scratch.path(), &["--no-render"]);
+    assert_eq!(affected(&report), ["App/_/good"]);
+    assert_eq!(report["complete"], false);
+    assert!(places(&report).contains("apps/bad.yaml:4:1 L0101"), "{report:#}");
+}
+
+#[test]
+fn what_a_controller_adds_has_the_apps_place_and_the_rest_its_own() {
+    let scratch = Scratch::new();
+    let argo = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec:\n  source:\n    \
+         repoURL: https://github.com/acme/bad\n    path: k\n    kustomize:\n      namePrefix: x-\n      components: \
+         [../gone]\n";
+    let own = "kind: Kustomization\n# a line\nresources:\n  - missing.yaml\nresourcs: []\n";
+    scratch.commit(&[("luigi.yaml", CONFIG), ("apps/a.yaml", argo), ("k/kustomization.yaml", own)], "one");
+    let found: Vec<String> = places(&graph(&scratch.path(), &["--no-render"])).into_iter().collect();
+    let wanted =
+        ["apps/a.yaml:7:11 L0403", "k/kustomization.yaml:4:5 L0403", "k/kustomization.yaml:5:1 L0407"];
+    assert_eq!(found, wanted);
+}

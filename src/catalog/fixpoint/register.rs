@@ -9,6 +9,7 @@ use super::{Fixpoint, MAX_APPS, MAX_DEPTH, Rank, Slot, State};
 use crate::catalog::app::{Format, Parent, Unknown};
 use crate::catalog::doc::Doc;
 use crate::catalog::format::{self, Header};
+use crate::catalog::kinds::Fresh;
 use crate::catalog::shape::{self, SourceForm};
 use crate::catalog::{argo, flux, helm_release, luigi_app};
 use crate::name::{AppId, NameError};
@@ -18,6 +19,23 @@ use crate::problem::{Code, Problem};
 pub(super) type Best = (BTreeMap<AppId, (Rank, Parent)>, BTreeMap<AppId, Pin>);
 
 impl Fixpoint<'_> {
+    /// Takes one Flux source. Two that differ, found the same way, are a problem:
+    /// which of them comes first must not decide.
+    pub(super) fn register_source(&mut self, doc: &Arc<Doc>, rank: Rank) {
+        let key = (doc.kind().to_owned(), doc.namespace().to_owned(), doc.name().to_owned());
+        if let Some(known) = self.sources.get(&key.0, &key.1, &key.2)
+            && self.source_ranks.get(&key) == Some(&rank)
+            && known.at(&["spec"]) != doc.at(&["spec"])
+        {
+            let message = format!("{} {}/{} is defined otherwise at {}", key.0, key.1, key.2, known.place);
+            self.problems.insert(Problem::new(Code::AppDuplicate, Some(doc.place.clone()), message));
+        }
+        if self.sources.insert(Arc::clone(doc)) == Fresh::New {
+            self.source_ranks.insert(key, rank);
+            self.progress = true;
+        }
+    }
+
     /// Takes one definition.
     pub(super) fn register_app(
         &mut self,
@@ -135,9 +153,10 @@ impl Fixpoint<'_> {
         let circles: BTreeMap<AppId, Vec<AppId>> =
             lost.iter().filter_map(|id| Some(((*id).clone(), self.circle((*id).clone())?))).collect();
         // Where there is no circle, whoever held the definition does not any more.
-        let ends: Vec<AppId> = match circles.is_empty() {
-            true => lost.into_iter().cloned().collect(),
-            false => circles.keys().cloned().collect(),
+        let ends: Vec<AppId> = if circles.is_empty() {
+            lost.into_iter().cloned().collect()
+        } else {
+            circles.keys().cloned().collect()
         };
         for id in ends {
             let rank = self.seen.get(&id).copied().unwrap_or(Rank::Raw);

@@ -98,17 +98,14 @@ impl Fixpoint<'_> {
     pub(super) fn no_match(&mut self, glob: &str, place: &Place) -> Result<(), ReadError> {
         let entry = RepoPath::parse(glob).ok().map(|path| self.request.files.entry(&path)).transpose()?;
         let folder = entry.flatten().is_some_and(|entry| entry.kind == EntryKind::Directory);
-        let problem = match folder {
-            true => {
-                let glob = glob.trim_end_matches('/');
-                let message = format!("{glob:?} is a folder, and no file");
-                Problem::new(Code::ConfigNoMatch, Some(place.clone()), message)
-                    .help(format!("Write `{glob}/*.yaml`, or `{glob}/**/*.yaml` for all below it."))
-            }
-            false => {
-                let message = format!("{glob:?} matches no file");
-                Problem::new(Code::ConfigNoMatch, Some(place.clone()), message)
-            }
+        let problem = if folder {
+            let glob = glob.trim_end_matches('/');
+            let message = format!("{glob:?} is a folder, and no file");
+            Problem::new(Code::ConfigNoMatch, Some(place.clone()), message)
+                .help(format!("Write `{glob}/*.yaml`, or `{glob}/**/*.yaml` for all below it."))
+        } else {
+            let message = format!("{glob:?} matches no file");
+            Problem::new(Code::ConfigNoMatch, Some(place.clone()), message)
         };
         self.add(problem);
         Ok(())

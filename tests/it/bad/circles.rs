@@ -106,3 +106,20 @@ fn an_app_in_its_own_folder_keeps_its_definition() {
     assert_eq!(affected(&report), ["App/_/x", "Application/_/root"]);
     assert_eq!(report["complete"], true, "{report:#}");
 }
+
+#[test]
+fn sources_that_differ_are_told_whatever_their_order() {
+    let source = |url: &str| {
+        format!(
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {{name: g, namespace: f}}\nspec: \
+             {{url: https://github.com/acme/{url}}}\n---\n"
+        )
+    };
+    for (first, second) in [("bad", "other"), ("other", "bad")] {
+        let report = report(&(source(first) + &source(second)));
+        let doubled = told(&report, "L0303");
+        assert_eq!(doubled, ["GitRepository f/g is defined otherwise at apps/a.yaml:1:1"]);
+        assert_eq!(report["complete"], false);
+    }
+    assert_eq!(told(&report(&(source("bad") + &source("bad"))), "L0303"), [""; 0]);
+}
