@@ -4,6 +4,7 @@
 
 pub mod args;
 mod carry;
+mod demo;
 mod graph;
 mod output;
 mod plan;
@@ -39,6 +40,7 @@ fn dispatch(args: &Args, output: &Output) -> Result<u8, RunError> {
         Command::Graph(graph) => graph::run(global, graph, output),
         Command::Init(init) => small::init(global, init, output),
         Command::Explain(explain) => small::explain(explain, output),
+        Command::Demo(demo) => demo::run(global, demo, output),
         Command::Doctor => small::doctor(global, output),
     }
 }

@@ -62,6 +62,8 @@ pub enum Command {
     Init(Init),
     /// What a problem code means
     Explain(Explain),
+    /// The whole way on a built-in fleet, no account, no cluster
+    Demo(Demo),
     /// What is missing on this machine and in this repository
     Doctor,
 }
@@ -255,7 +257,7 @@ pub struct Verify {
 }
 
 /// `luigi run`. Each argument may come as an `INPUT_` variable instead.
-#[derive(Debug, Clone, ClapArgs)]
+#[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Run {
     /// Commits.
     #[command(flatten)]
@@ -280,4 +282,12 @@ impl Plan {
             record: None,
         }
     }
+}
+
+/// `luigi demo`.
+#[derive(Debug, ClapArgs)]
+pub struct Demo {
+    /// Be the hook of the demo's own remote
+    #[arg(long, hide = true)]
+    pub pre_receive: bool,
 }

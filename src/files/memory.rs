@@ -118,8 +118,7 @@ impl Files for MemoryFiles {
         for (_, entry) in self.list(tree)?.iter() {
             facts = facts.or(match entry.kind {
                 EntryKind::Directory => self.facts(entry.id)?,
-                EntryKind::Link => TreeFacts { has_links: true, mentions_apps: false },
-                EntryKind::Submodule => TreeFacts::default(),
+                EntryKind::Link | EntryKind::Submodule => TreeFacts { has_links: true, mentions_apps: false },
                 EntryKind::File | EntryKind::Executable => {
                     let bytes = self.blob(entry.id)?;
                     let has = |marker: &str| bytes.windows(marker.len()).any(|w| w == marker.as_bytes());

@@ -62,7 +62,7 @@ impl Cache {
 
 /// Stands for the marker set and this layout: other markers, other checks.
 fn version() -> Vec<u8> {
-    format!("luigi tree facts 1\0{}", MARKERS.join("\0")).into_bytes()
+    format!("luigi tree facts 2\0{}", MARKERS.join("\0")).into_bytes()
 }
 
 fn record(id: ObjectId, facts: TreeFacts, version: &[u8]) -> [u8; RECORD] {

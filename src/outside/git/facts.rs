@@ -35,8 +35,7 @@ pub(super) fn facts(store: &Store, tree: ObjectId) -> Result<TreeFacts, ReadErro
                 EntryKind::File | EntryKind::Executable => {
                     TreeFacts { mentions_apps: mentions.contains(&entry.id), has_links: false }
                 }
-                EntryKind::Link => TreeFacts { mentions_apps: false, has_links: true },
-                EntryKind::Submodule => TreeFacts::default(),
+                EntryKind::Link | EntryKind::Submodule => TreeFacts { mentions_apps: false, has_links: true },
             });
         }
         learnt.insert(*tree, facts);
