@@ -80,7 +80,7 @@ pub fn verify(global: &Global, args: &Verify, output: &Output) -> Result<u8, Run
     }
     let mut missing = 0;
     for file in &args.records {
-        let bytes = std::fs::read(file).map_err(|e| RunError::io(format!("read {}", file.display()), &e))?;
+        let bytes = std::fs::read(file).map_err(|e| RunError::io(format!("read {}", file.display()), e))?;
         let digest = Digest::of(bytes.trim_ascii_end());
         match digests.get(&digest) {
             Some(seq) => output.data(&format!("{}: entry {seq}, {digest}\n", file.display())),
@@ -131,7 +131,7 @@ pub fn with_order<T>(
     actor: &Actor,
     f: impl FnOnce(&Order<'_>) -> Result<T, RunError>,
 ) -> Result<T, RunError> {
-    let cancel = crate::outside::host::cancel_on_signals().map_err(|e| RunError::io("catch signals", &e))?;
+    let cancel = crate::outside::host::cancel_on_signals().map_err(|e| RunError::io("catch signals", e))?;
     let rendered = |key: &crate::name::AppKey| output.rendered(key);
     let progress = |environment: &Environment, event: &Event| {
         if let Some(line) = words(environment, event) {
@@ -196,5 +196,5 @@ pub fn print(records: &[Record], carry: &Carry, output: &Output) -> Result<u8, R
 
 /// Writes a record's canonical bytes.
 pub fn write(file: &Path, bytes: &[u8]) -> Result<(), RunError> {
-    std::fs::write(file, bytes).map_err(|e| RunError::io(format!("write {}", file.display()), &e))
+    std::fs::write(file, bytes).map_err(|e| RunError::io(format!("write {}", file.display()), e))
 }

@@ -62,7 +62,7 @@ fn event(global: &Global, args: &Run, output: &Output) -> Result<(u8, Left), Run
     let payload = match std::env::var_os("GITHUB_EVENT_PATH").filter(|p| !p.is_empty()) {
         Some(path) => {
             let path = PathBuf::from(path);
-            std::fs::read(&path).map_err(|e| RunError::io(format!("read {}", path.display()), &e))?
+            std::fs::read(&path).map_err(|e| RunError::io(format!("read {}", path.display()), e))?
         }
         None => Vec::new(),
     };
@@ -237,7 +237,7 @@ fn delimiter() -> Result<String, RunError> {
     let mut bytes = [0u8; 16];
     std::fs::File::open("/dev/urandom")
         .and_then(|mut file| file.read_exact(&mut bytes))
-        .map_err(|e| RunError::io("read /dev/urandom", &e))?;
+        .map_err(|e| RunError::io("read /dev/urandom", e))?;
     Ok(bytes.iter().fold("luigi-".to_owned(), |text, byte| text + &format!("{byte:02x}")))
 }
 

@@ -34,7 +34,7 @@ pub fn init(global: &Global, args: &Init, output: &Output) -> Result<u8, RunErro
             config::FILE
         )));
     }
-    std::fs::write(&path, text).map_err(|e| RunError::io(format!("write {}", path.display()), &e))?;
+    std::fs::write(&path, text).map_err(|e| RunError::io(format!("write {}", path.display()), e))?;
     let names: Vec<&str> = config.environments.keys().map(Environment::as_str).collect();
     output.say(&format!("wrote {} with {} environments: {}", config::FILE, names.len(), names.join(", ")));
     output.say("look at it, commit it, then: luigi plan");

@@ -119,7 +119,7 @@ fn configuration(
     files: &dyn Files,
 ) -> Result<(Config, ConfigState, Vec<Problem>), RunError> {
     if let Some(path) = &options.config {
-        let bytes = std::fs::read(path).map_err(|e| RunError::io(format!("read {}", path.display()), &e))?;
+        let bytes = std::fs::read(path).map_err(|e| RunError::io(format!("read {}", path.display()), e))?;
         let (config, problems) = usable(config::read(&path.display().to_string(), &bytes))?;
         return Ok((config, ConfigState::NotCommitted, problems));
     }
@@ -187,7 +187,7 @@ pub fn missing(repo: &Repo, rev: &str, error: GitError) -> Result<Base, RunError
 /// Fetches a commit by its id; what cannot be had stays missing.
 pub fn missing_commit(repo: &Repo, commit: CommitId) -> Base {
     match repo.fetch_commit(commit) {
-        Ok(_) => Base::Commit(commit),
+        Ok(()) => Base::Commit(commit),
         Err(_) => Base::Missing(commit),
     }
 }

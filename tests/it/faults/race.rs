@@ -81,9 +81,9 @@ fn of_two_commits_the_newer_stands_in_the_end() {
         fleet.reset(&from);
         // Every other time the two intents reach git at the same moment.
         if round % 2 == 0 {
-            fleet.meet()
+            fleet.meet();
         } else {
-            fleet.aim(None)
+            fleet.aim(None);
         }
         let clones = both(&fleet);
         let older = Racer { name: "ada", clone: &clones[0], commit: 1 };
@@ -115,9 +115,9 @@ fn of_two_runs_of_one_commit_the_second_finds_nothing_to_do() {
     for round in 0..20 {
         fleet.reset(&from);
         if round % 2 == 0 {
-            fleet.meet()
+            fleet.meet();
         } else {
-            fleet.aim(None)
+            fleet.aim(None);
         }
         let clones = both(&fleet);
         let ada = Racer { name: "ada", clone: &clones[0], commit: 2 };
