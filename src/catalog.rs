@@ -56,6 +56,9 @@ pub struct Catalog {
     pub apps: BTreeMap<AppKey, App>,
     /// Everything wrong, sorted; each once.
     pub problems: Vec<Problem>,
+    /// How parents that luigi.yaml names are rendered: they are no apps, but
+    /// what they render is.
+    pub roots: Vec<(Environment, Job)>,
 }
 
 impl Catalog {
@@ -69,6 +72,7 @@ impl Catalog {
     pub fn absorb(&mut self, other: Self) {
         self.apps.extend(other.apps);
         self.problems.extend(other.problems);
+        self.roots.extend(other.roots);
     }
 }
 

@@ -6,6 +6,7 @@ mod args;
 mod graph;
 mod output;
 mod plan;
+mod prove;
 mod small;
 
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ fn dispatch(args: &Args, output: &Output) -> Result<u8, RunError> {
     match &args.command {
         Command::Plan(plan) => plan::run(global, plan, output),
         Command::Graph(graph) => graph::run(global, graph, output),
+        Command::Prove(prove) => prove::run(global, prove, output),
         Command::Init(init) => small::init(global, init, output),
         Command::Explain(explain) => small::explain(explain, output),
         Command::Doctor => small::doctor(global, output),

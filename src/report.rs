@@ -10,6 +10,7 @@ pub mod github;
 pub mod json;
 pub mod markdown;
 pub mod mermaid;
+pub mod proof;
 pub mod text;
 pub mod view;
 pub mod words;

@@ -5,6 +5,7 @@
 pub mod compare;
 pub mod error;
 pub mod planning;
+pub mod prove;
 pub mod reading;
 pub mod rendering;
 pub mod world;

@@ -19,7 +19,7 @@ use super::scope::{PathHere, Scope, most_named};
 use super::{Catalog, Reading, Request, argo, helm_release, job_key, luigi_app, roots};
 use crate::config::AppsKind;
 use crate::files::ReadError;
-use crate::name::{AppId, AppKey, RepoPath, RepoUrl};
+use crate::name::{AppId, AppKey, Environment, RepoPath, RepoUrl};
 use crate::problem::{Code, Place, Problem, Severity};
 
 /// Parents of parents, at most.
@@ -68,6 +68,7 @@ struct Fixpoint<'a> {
     forced: BTreeSet<AppId>,
     problems: BTreeSet<Problem>,
     pending: BTreeMap<crate::name::Digest, (String, Job)>,
+    root_jobs: Vec<(Environment, Job)>,
     restart: bool,
     progress: bool,
 }
@@ -87,6 +88,7 @@ pub fn read(request: &Request<'_>) -> Result<Reading, ReadError> {
             forced: BTreeSet::new(),
             problems: BTreeSet::new(),
             pending: BTreeMap::new(),
+            root_jobs: Vec::new(),
             restart: false,
             progress: false,
         };
@@ -235,6 +237,7 @@ impl Fixpoint<'_> {
             return Ok(());
         }
         let inputs = job.inputs.clone();
+        self.root_jobs.push((self.request.environment.clone(), job.clone()));
         if let Some(docs) = self.rendered(&format!("parent {path}"), &job, &Place::file(path.as_str()))? {
             self.register_rendered(docs, &inputs, &Parent::Root, 0, &Place::file(path.as_str()))?;
         }
@@ -532,7 +535,7 @@ impl Fixpoint<'_> {
         }
         let problems = self.problems.into_iter().collect();
         Reading {
-            catalog: Catalog { apps, problems },
+            catalog: Catalog { apps, problems, roots: self.root_jobs },
             pending: self.pending.into_values().collect(),
             scope: self.scope,
         }
