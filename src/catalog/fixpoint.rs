@@ -69,26 +69,32 @@ struct Fixpoint<'a> {
     problems: BTreeSet<Problem>,
     pending: BTreeMap<crate::name::Digest, (String, Job)>,
     root_jobs: Vec<(Environment, Job)>,
+    /// ConfigMaps that contents were read without.
+    without: BTreeSet<(String, String)>,
+    /// Those of them that turned up after all, for the next beginning.
+    late: ConfigMaps,
     restart: bool,
     progress: bool,
 }
 
 /// Reads one environment; see [`super::read`].
 pub fn read(request: &Request<'_>) -> Result<Reading, ReadError> {
-    let mut ranks = BTreeMap::new();
+    let (mut ranks, mut late) = (BTreeMap::new(), ConfigMaps::default());
     loop {
         let mut fixpoint = Fixpoint {
             request,
             scope: request.scope.clone(),
             stage: Stage::Searching,
             sources: FluxSources::default(),
-            config_maps: ConfigMaps::default(),
+            config_maps: late.clone(),
             slots: BTreeMap::new(),
             ranks,
             forced: BTreeSet::new(),
             problems: BTreeSet::new(),
             pending: BTreeMap::new(),
             root_jobs: Vec::new(),
+            without: BTreeSet::new(),
+            late,
             restart: false,
             progress: false,
         };
@@ -97,8 +103,9 @@ pub fn read(request: &Request<'_>) -> Result<Reading, ReadError> {
         if !fixpoint.restart {
             return Ok(fixpoint.finish());
         }
-        // A better definition of an app was found: begin again knowing that.
-        ranks = fixpoint.ranks;
+        // A better definition of an app was found, or a ConfigMap that one was
+        // read without, such as its own: begin again knowing that.
+        (ranks, late) = (fixpoint.ranks, fixpoint.late);
     }
 }
 
@@ -296,7 +303,10 @@ impl Fixpoint<'_> {
             Format::FluxHelmRelease => helm_release::read(&context, &slot.app, &slot.doc)?,
             Format::FluxKustomization => match flux::read(&context, &slot.app, &slot.doc)? {
                 Read::Waits { config_maps } => return Ok(config_maps),
-                Read::Content(content) => Some(*content),
+                Read::Content { content, without } => {
+                    self.without.extend(without);
+                    Some(*content)
+                }
             },
         };
         if let Some(content) = content
@@ -419,8 +429,17 @@ impl Fixpoint<'_> {
                 self.add(Problem::new(Code::ProjectIgnored, Some(doc.place.clone()), message));
             }
             Kind::Source => self.progress |= self.sources.insert(Arc::clone(doc)) == Fresh::New,
-            Kind::ConfigMap => self.progress |= self.config_maps.insert(doc) == Fresh::New,
+            Kind::ConfigMap => self.register_config_map(doc),
             Kind::Other => {}
+        }
+    }
+
+    fn register_config_map(&mut self, doc: &Doc) {
+        let fresh = self.config_maps.insert(doc) == Fresh::New;
+        self.progress |= fresh;
+        if fresh && self.without.contains(&(doc.namespace().to_owned(), doc.name().to_owned())) {
+            self.late.insert(doc);
+            self.restart = true;
         }
     }
 

@@ -158,7 +158,18 @@ pub enum Read {
         config_maps: Vec<(String, String)>,
     },
     /// Its content; with what Luigi had to assume.
-    Content(Box<Content>),
+    Content {
+        /// The content.
+        content: Box<Content>,
+        /// ConfigMaps it was read without, as namespace and name.
+        without: Vec<(String, String)>,
+    },
+}
+
+impl Read {
+    fn content(content: Content) -> Self {
+        Self::Content { content: Box::new(content), without: Vec::new() }
+    }
 }
 
 /// The content of a `Kustomization`.
@@ -173,7 +184,7 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadErr
         Ok(path) => path,
         Err(error) => {
             let problem = Problem::new(Code::PathEscapes, Some(place), error.to_string());
-            return Ok(Read::Content(Box::new(Content { problems: vec![problem], ..Content::default() })));
+            return Ok(Read::content(Content { problems: vec![problem], ..Content::default() }));
         }
     };
     let mut notes = Vec::new();
@@ -181,7 +192,7 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadErr
         Origin::Here(mounts) => mounts,
         Origin::Wait => return Ok(Read::Waits { config_maps: Vec::new() }),
         Origin::Elsewhere { what, revision } => {
-            return Ok(Read::Content(Box::new(elsewhere(&what, &revision))));
+            return Ok(Read::content(elsewhere(&what, &revision)));
         }
         Origin::Nowhere => {
             let exists = matches!(context.closure(&[]).locate(&path, &place)?.what, What::Tree(_));
@@ -191,7 +202,7 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadErr
                 let problem = Problem::new(Code::SourceUnknown, Some(source), message);
                 let mut content = elsewhere(&format!("{kind} {namespace}/{name}"), "");
                 content.problems.push(problem);
-                return Ok(Read::Content(Box::new(content)));
+                return Ok(Read::content(content));
             }
             let message = format!(
                 "{kind} {namespace}/{name} is defined nowhere; {path} exists here, so this repository is taken"
@@ -206,7 +217,7 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadErr
     }
     let mut content = kustomization(context, doc, &path, &mounts, substitute, &place)?;
     content.problems.extend(notes);
-    Ok(Read::Content(Box::new(content)))
+    Ok(Read::Content { content: Box::new(content), without: missing })
 }
 
 fn elsewhere(what: &str, revision: &str) -> Content {

@@ -215,7 +215,7 @@ impl Survey<'_> {
             Kind::App(Format::FluxKustomization) => {
                 let header = flux::header(context, doc, id, Parent::Root);
                 match flux::read(context, &header.app, doc)? {
-                    flux::Read::Content(content) => Some(*content),
+                    flux::Read::Content { content, .. } => Some(*content),
                     flux::Read::Waits { .. } => None,
                 }
             }

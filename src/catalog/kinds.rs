@@ -100,7 +100,7 @@ impl FluxSources {
 }
 
 /// ConfigMaps' data by namespace and name.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct ConfigMaps {
     by_name: BTreeMap<(String, String), BTreeMap<String, String>>,
 }

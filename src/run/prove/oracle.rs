@@ -17,7 +17,7 @@ use crate::catalog::job::Job;
 use crate::config::AppsKind;
 use crate::name::{AppKey, CommitId, Digest, Environment};
 use crate::object::{Object, ObjectKey, canonical};
-use crate::outside::render::Outcome;
+use crate::outside::render::{Export, Outcome};
 use crate::report::proof::{Compared, Fact, Instead, Miss, Missed, NotRendered};
 use crate::run::error::RunError;
 use crate::run::rendering::parallel;
@@ -68,11 +68,12 @@ pub fn look(
     let around = tempfile::Builder::new().prefix("luigi-prove-").tempdir().map_err(failed)?;
     let export = around.path().join("export");
     world.repo.export(commit, &export)?;
+    let exported = Export::new(&world.renderer, &export).map_err(failed)?;
     let roots = catalog.roots.iter().map(|(environment, job)| Item::Root(environment, job));
     let apps = catalog.apps.iter().map(|(key, app)| Item::App(key, app));
     let items: Vec<Item<'_>> = roots.chain(apps).collect();
     let rendered = parallel(&items, |item| {
-        let result = item.render(world, &export);
+        let result = item.render(&exported, &export);
         if let Item::App(key, _) = item {
             done(key);
         }
@@ -108,7 +109,7 @@ impl Item<'_> {
     }
 
     /// What it comes to, and what it defines.
-    fn render(&self, world: &World, export: &Path) -> std::io::Result<(Content, Found)> {
+    fn render(&self, exported: &Export<'_>, export: &Path) -> std::io::Result<(Content, Found)> {
         let (name, jobs, app) = match self {
             Item::Root(environment, job) => {
                 (format!("a parent of {environment}"), std::slice::from_ref(*job), None)
@@ -119,7 +120,7 @@ impl Item<'_> {
         let why = match known {
             Some(why) => why,
             None if jobs.is_empty() => app.map_or_else(String::new, broken),
-            None => match objects(world, export, jobs) {
+            None => match objects(exported, jobs) {
                 Ok(objects) => {
                     let mut found = Found::default();
                     let digest = Digest::of(&canonical(&objects));
@@ -144,10 +145,10 @@ fn broken(app: &App) -> String {
 }
 
 /// All jobs' objects; of equal keys the last counts, as in Argo CD.
-fn objects(world: &World, export: &Path, jobs: &[Job]) -> Result<Vec<Object>, String> {
+fn objects(exported: &Export<'_>, jobs: &[Job]) -> Result<Vec<Object>, String> {
     let mut all: BTreeMap<ObjectKey, Object> = BTreeMap::new();
     for job in jobs {
-        match world.renderer.render_in(export, job) {
+        match exported.render(job) {
             Outcome::Objects(objects) => all.extend(objects.into_iter().map(|o| (o.key.clone(), o))),
             Outcome::Failed(problems) => {
                 let words: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
