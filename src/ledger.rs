@@ -169,6 +169,21 @@ impl LedgerState {
 }
 
 impl EnvironmentState {
+    /// This goal once it is reached by the outcome `seq`. A commit that was
+    /// there before keeps the outcome that brought it.
+    #[must_use]
+    pub fn reached(&self, before: &Self, seq: u64) -> Self {
+        let goal = Self { lease: None, ..self.clone() };
+        match goal.seq {
+            Some(_) => goal,
+            None if goal.commit.is_none() => goal,
+            None if goal.commit == before.commit && goal.apart == before.apart => {
+                Self { seq: before.seq, ..goal }
+            }
+            None => Self { seq: Some(seq), ..goal },
+        }
+    }
+
     /// What it becomes when all of a plan is done: a whole plan moves the
     /// environment to the commit, a part sets its apps apart.
     #[must_use]

@@ -4,6 +4,7 @@
 //! means is for the modules above.
 
 pub mod git;
+pub mod host;
 pub mod render;
 
 pub use git::branch;

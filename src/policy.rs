@@ -29,6 +29,13 @@ impl ApprovedPlan {
     pub fn decision(&self) -> &Decision {
         &self.decision
     }
+
+    /// Approves anything: for unit tests of what comes after.
+    #[cfg(test)]
+    pub fn unchecked(plan: Plan) -> Self {
+        let decision = Decision { verdict: Verdict::Allowed, rules: Vec::new(), confirmed: None };
+        Self { plan, decision }
+    }
 }
 
 /// What was decided, and by which rules.

@@ -4,6 +4,7 @@
 
 pub mod compare;
 pub mod error;
+pub mod ledger;
 pub mod planning;
 pub mod prove;
 pub mod reading;

@@ -545,7 +545,11 @@ impl Fixpoint<'_> {
         for (id, slot) in std::mem::take(&mut self.slots) {
             let mut app = slot.app;
             let key = AppKey { environment: self.request.environment.clone(), app: id };
-            self.problems.extend(app.content.problems.iter().cloned().map(|p| p.of(&key)));
+            self.problems.extend(app.content.problems.iter().cloned().map(|p| match p.severity {
+                // A choice made for several apps is said once.
+                Severity::Note => p,
+                Severity::Error | Severity::Warning => p.of(&key),
+            }));
             if app.format == Format::FluxHelmRelease {
                 app.definition =
                     helm_release::with_values_from(&self.config_maps, &slot.doc, &app.definition);

@@ -42,6 +42,15 @@ pub fn header(context: &Context<'_>, doc: &Arc<Doc>, id: AppId, parent: Parent) 
 pub enum Origin {
     /// In the compared commit, seen through these mounts.
     Here(Vec<Mount>),
+    /// The same, by a source that is defined nowhere while its paths exist here.
+    Assumed {
+        /// Where its folders are.
+        mounts: Vec<Mount>,
+        /// The source's name.
+        source: String,
+        /// Where it is named.
+        place: Place,
+    },
     /// Elsewhere: what, and at which revision.
     Elsewhere {
         /// URL or name.
@@ -91,7 +100,7 @@ fn includes(context: &Context<'_>, source: &Doc, namespace: &str) -> Vec<Mount> 
     for item in list.into_iter().flatten() {
         let text = |path: &[&str]| at(item, path).and_then(Json::as_str).unwrap_or("");
         let name = text(&["repository", "name"]);
-        if let Origin::Here(_) = origin(context, "GitRepository", namespace, name)
+        if let Origin::Here(_) | Origin::Assumed { .. } = origin(context, "GitRepository", namespace, name)
             && let (Ok(from), Ok(to)) = (
                 RepoPath::parse(text(&["fromPath"])),
                 RepoPath::parse(if text(&["toPath"]).is_empty() { name } else { text(&["toPath"]) }),
@@ -113,21 +122,31 @@ fn artifact(context: &Context<'_>, namespace: &str, name: &str) -> Origin {
         let named = |a: &&Json| at(a, &["name"]).and_then(Json::as_str) == Some(name);
         let Some(artifact) = artifacts.into_iter().flatten().find(named) else { continue };
         let mut mounts = Vec::new();
+        let mut assumed = None;
         for copy in at(artifact, &["copy"]).and_then(Json::as_array).into_iter().flatten() {
             let text = |key: &str| at(copy, &[key]).and_then(Json::as_str).unwrap_or("");
             let (alias, from) = text("from").split_once('/').unwrap_or((text("from"), ""));
-            match alias_origin(context, generator, alias.trim_start_matches('@')) {
-                Origin::Here(_) => {}
+            let fixed: Vec<&str> = from.split('/').take_while(|p| !p.contains(['*', '?', '['])).collect();
+            let Ok(from) = RepoPath::parse(&fixed.join("/")) else { continue };
+            let alias = alias.trim_start_matches('@');
+            match alias_origin(context, generator, alias) {
+                Origin::Here(_) | Origin::Assumed { .. } => {}
+                Origin::Nowhere if matches!(context.files.entry(&from), Ok(Some(_))) => {
+                    assumed = Some(format!("source {alias} of ArtifactGenerator {}", generator.name()));
+                }
                 other @ (Origin::Elsewhere { .. } | Origin::Wait | Origin::Nowhere) => return other,
             }
-            // The part before the first glob: more than is copied, never less.
-            let fixed: Vec<&str> = from.split('/').take_while(|p| !p.contains(['*', '?', '['])).collect();
+            // Mounted is the part before the first glob: more than is copied,
+            // never less.
             let to = text("to").trim_start_matches("@artifact");
-            if let (Ok(from), Ok(to)) = (RepoPath::parse(&fixed.join("/")), RepoPath::parse(to)) {
+            if let Ok(to) = RepoPath::parse(to) {
                 mounts.push(Mount { at: to, from });
             }
         }
-        return Origin::Here(mounts);
+        return match assumed {
+            Some(source) => Origin::Assumed { mounts, source, place: generator.place.clone() },
+            None => Origin::Here(mounts),
+        };
     }
     if context.stage == Stage::Searching { Origin::Wait } else { Origin::Nowhere }
 }
@@ -190,6 +209,13 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadErr
     let mut notes = Vec::new();
     let mounts = match origin(context, kind, namespace, name) {
         Origin::Here(mounts) => mounts,
+        Origin::Assumed { mounts, source, place } => {
+            let message = format!(
+                "{source} is defined nowhere; what it copies exists here, so this repository is taken"
+            );
+            notes.push(Problem::new(Code::SourceAssumed, Some(place), message));
+            mounts
+        }
         Origin::Wait => return Ok(Read::Waits { config_maps: Vec::new() }),
         Origin::Elsewhere { what, revision } => {
             return Ok(Read::content(elsewhere(&what, &revision)));

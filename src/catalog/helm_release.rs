@@ -70,7 +70,7 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Option<Conten
     let found = origin(context, key("kind"), namespace, key("name"));
     match found {
         Origin::Wait => Ok(None),
-        Origin::Here(mounts) if !by_reference => {
+        Origin::Here(mounts) | Origin::Assumed { mounts, .. } if !by_reference => {
             let place = doc.place_of(&["spec", "chart", "spec", "chart"]);
             let mut closure = context.closure(&mounts);
             let Ok(dir) = RepoPath::parse(chart) else {
@@ -97,7 +97,7 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Option<Conten
             let jobs = vec![job(&closure, &mounts, tool, None)];
             Ok(Some(content(closure, jobs)))
         }
-        Origin::Here(_) | Origin::Nowhere => {
+        Origin::Here(_) | Origin::Assumed { .. } | Origin::Nowhere => {
             let what = format!("{} {namespace}/{}", key("kind"), key("name"));
             Ok(Some(named_chart(&what, chart, version)))
         }

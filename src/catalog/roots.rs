@@ -181,6 +181,9 @@ fn blobs(files: &dyn Files, inputs: &BTreeMap<RepoPath, Input>) -> Result<Blobs,
             })?,
         }
     }
+    // A file may be an input of its own and lie in a folder that is one.
+    out.sort();
+    out.dedup();
     Ok(out)
 }
 

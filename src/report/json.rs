@@ -235,6 +235,7 @@ mod tests {
             Reason::Changed(D::Moved { from: s(), to: s() }),
             Reason::Changed(D::Definition { path: s(), field: s() }),
             Reason::Changed(D::Content { path: s() }),
+            Reason::Changed(D::Settings { path: s() }),
             Reason::Changed(D::Pin { what: s(), from: s(), to: s() }),
             Reason::Changed(D::Unknown { path: s(), why: s() }),
             Reason::Changed(D::NoBase),
