@@ -19,9 +19,11 @@ pub mod kinds;
 pub mod kustomization;
 pub mod luigi_app;
 mod overlay;
+mod paths;
 pub mod roots;
 pub mod scope;
 pub mod substitute;
+pub mod values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -5,19 +5,21 @@
 //! that apps wait for turn up on the way; when nothing more can, what is missing
 //! is assumed or said.
 
+mod parents;
+mod values;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::app::{App, Carried, Content, Format, Parent};
-use super::closure::What;
 use super::doc::Doc;
 use super::flux::{self, Read};
-use super::format::{Context, Header, HelmOptions, Stage, job, kustomize};
-use super::job::{Input, Job, Tool, Values};
-use super::kinds::{ConfigMaps, FluxSources, Fresh, Kind, kind};
+use super::format::{Context, Header, Stage};
+use super::job::{Input, Job, Tool};
+use super::kinds::{FluxSources, Fresh, Kind, kind};
 use super::scope::{PathHere, Scope, most_named};
-use super::{Catalog, Reading, Request, argo, helm_release, job_key, luigi_app, roots};
-use crate::config::AppsKind;
+use super::values::{Named, ValueSources, with_digests};
+use super::{Catalog, Reading, Request, argo, helm_release, job_key, luigi_app, paths, roots};
 use crate::files::ReadError;
 use crate::name::{AppId, AppKey, Environment, RepoPath, RepoUrl};
 use crate::problem::{Code, Place, Problem, Severity};
@@ -44,6 +46,8 @@ struct Slot {
     app: App,
     depth: usize,
     state: State,
+    /// Whether all that its content defines is registered.
+    searched: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,32 +65,32 @@ struct Fixpoint<'a> {
     scope: Scope,
     stage: Stage,
     sources: FluxSources,
-    config_maps: ConfigMaps,
+    values: ValueSources,
     slots: BTreeMap<AppId, Slot>,
     ranks: BTreeMap<AppId, Rank>,
-    /// Apps whose content is read for the ConfigMaps in it.
+    /// Apps whose content is read for the ConfigMaps and Secrets in it.
     forced: BTreeSet<AppId>,
     problems: BTreeSet<Problem>,
     pending: BTreeMap<crate::name::Digest, (String, Job)>,
     root_jobs: Vec<(Environment, Job)>,
     /// ConfigMaps that contents were read without.
-    without: BTreeSet<(String, String)>,
+    without: BTreeSet<Named>,
     /// Those of them that turned up after all, for the next beginning.
-    late: ConfigMaps,
+    late: ValueSources,
     restart: bool,
     progress: bool,
 }
 
 /// Reads one environment; see [`super::read`].
 pub fn read(request: &Request<'_>) -> Result<Reading, ReadError> {
-    let (mut ranks, mut late) = (BTreeMap::new(), ConfigMaps::default());
+    let (mut ranks, mut late) = (BTreeMap::new(), ValueSources::default());
     loop {
         let mut fixpoint = Fixpoint {
             request,
             scope: request.scope.clone(),
             stage: Stage::Searching,
             sources: FluxSources::default(),
-            config_maps: late.clone(),
+            values: late.clone(),
             slots: BTreeMap::new(),
             ranks,
             forced: BTreeSet::new(),
@@ -101,7 +105,7 @@ pub fn read(request: &Request<'_>) -> Result<Reading, ReadError> {
         fixpoint.roots()?;
         fixpoint.run()?;
         if !fixpoint.restart {
-            return Ok(fixpoint.finish());
+            return fixpoint.finish();
         }
         // A better definition of an app was found, or a ConfigMap that one was
         // read without, such as its own: begin again knowing that.
@@ -122,7 +126,7 @@ impl Fixpoint<'_> {
             environment: self.request.environment,
             scope: &self.scope,
             sources: &self.sources,
-            config_maps: &self.config_maps,
+            values: &self.values,
             stage: self.stage,
         }
     }
@@ -142,113 +146,21 @@ impl Fixpoint<'_> {
             if self.progress {
                 continue;
             }
-            if !self.pending.is_empty() || self.ids(State::Open).is_empty() {
+            if !self.pending.is_empty() {
                 return Ok(());
             }
-            if self.stage == Stage::Searching && !self.search_config_maps(&waiting)? {
-                self.stage = Stage::Settled;
+            if self.search_values(waiting)? {
+                continue;
             }
+            if self.ids(State::Open).is_empty() {
+                return Ok(());
+            }
+            self.stage = Stage::Settled;
         }
     }
 
     fn ids(&self, state: State) -> Vec<AppId> {
         self.slots.iter().filter(|(_, s)| s.state == state).map(|(id, _)| id.clone()).collect()
-    }
-
-    /// The entries of `apps`.
-    fn roots(&mut self) -> Result<(), ReadError> {
-        let request = *self.request;
-        let Some(environment) = request.config.environments.get(request.environment) else { return Ok(()) };
-        for entry in &environment.apps {
-            match &entry.what {
-                AppsKind::Files(glob) => {
-                    let files = roots::matching(request.files, glob)?;
-                    if files.is_empty() {
-                        let message = format!("{glob:?} matches no file");
-                        self.add(Problem::new(Code::ConfigNoMatch, Some(entry.place.clone()), message));
-                    }
-                    request.parses.warm(request.files, &files)?;
-                    for (path, id) in files {
-                        let parsed = request.parses.get(request.files, &path, id)?;
-                        self.problems.extend(parsed.1.iter().cloned());
-                        for doc in &parsed.0 {
-                            self.register(doc, Rank::Raw, &Parent::Root, 0);
-                        }
-                    }
-                }
-                AppsKind::Kustomize(path) => {
-                    let context = self.context();
-                    let mut closure = context.closure(&[]);
-                    let tool = kustomize(&mut closure, path, None, &entry.place)?;
-                    let job = job(&closure, &[], tool, None);
-                    let found = (closure.problems, closure.not_rendered);
-                    self.root_parent(path, job, found, &entry.place)?;
-                }
-                AppsKind::Helm { path, value_files } => {
-                    let (job, found) = self.root_chart(path, value_files, &entry.place)?;
-                    self.root_parent(path, job, found, &entry.place)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn root_chart(
-        &self,
-        path: &RepoPath,
-        value_files: &[String],
-        place: &Place,
-    ) -> Result<(Job, (Vec<Problem>, BTreeSet<String>)), ReadError> {
-        let context = self.context();
-        let mut closure = context.closure(&[]);
-        let dependencies = closure.chart(path, place)?;
-        let release = path.file_name().to_owned();
-        let mut options = HelmOptions { release, namespace: "default".to_owned(), ..HelmOptions::default() };
-        for file in value_files {
-            match path.join(file) {
-                Ok(file) => match closure.file(&file, place)?.what {
-                    What::Blob(_) => options.values.push(Values::File(file)),
-                    What::Absent | What::Tree(_) => {
-                        let message = format!("value file {file} does not exist");
-                        closure.problems.push(Problem::new(Code::PathMissing, Some(place.clone()), message));
-                    }
-                },
-                Err(error) => {
-                    closure.problems.push(Problem::new(
-                        Code::PathEscapes,
-                        Some(place.clone()),
-                        error.to_string(),
-                    ));
-                }
-            }
-        }
-        let tool = options.tool(context.config, path.clone(), dependencies);
-        let job = job(&closure, &[], tool, None);
-        Ok((job, (closure.problems, closure.not_rendered)))
-    }
-
-    /// A parent that luigi.yaml names: it is no app, but what it renders are.
-    fn root_parent(
-        &mut self,
-        path: &RepoPath,
-        job: Job,
-        (problems, not_rendered): (Vec<Problem>, BTreeSet<String>),
-        place: &Place,
-    ) -> Result<(), ReadError> {
-        let broken = problems.iter().any(|p| p.severity == Severity::Error);
-        self.problems.extend(problems);
-        if broken || !not_rendered.is_empty() {
-            let why: Vec<String> = not_rendered.into_iter().collect();
-            let message = format!("{path} was not rendered {}", why.join(", "));
-            self.add(Problem::new(Code::ParentNotRendered, Some(place.clone()), message.trim_end()));
-            return Ok(());
-        }
-        let inputs = job.inputs.clone();
-        self.root_jobs.push((self.request.environment.clone(), job.clone()));
-        if let Some(docs) = self.rendered(&format!("parent {path}"), &job, &Place::file(path.as_str()))? {
-            self.register_rendered(docs, &inputs, &Parent::Root, 0, &Place::file(path.as_str()))?;
-        }
-        Ok(())
     }
 
     /// Infers which URL means this repository, when nobody has said.
@@ -294,7 +206,7 @@ impl Fixpoint<'_> {
     }
 
     /// Reads an app's content. Returns the ConfigMaps it waits for.
-    fn read_content(&mut self, id: &AppId) -> Result<Vec<(String, String)>, ReadError> {
+    fn read_content(&mut self, id: &AppId) -> Result<Vec<Named>, ReadError> {
         let Some(slot) = self.slots.get(id) else { return Ok(Vec::new()) };
         let context = self.context();
         let content = match slot.app.format {
@@ -302,7 +214,7 @@ impl Fixpoint<'_> {
             Format::ArgoApplication => argo::read(&context, &slot.app, &slot.doc)?,
             Format::FluxHelmRelease => helm_release::read(&context, &slot.app, &slot.doc)?,
             Format::FluxKustomization => match flux::read(&context, &slot.app, &slot.doc)? {
-                Read::Waits { config_maps } => return Ok(config_maps),
+                Read::Waits { values } => return Ok(values),
                 Read::Content { content, without } => {
                     self.without.extend(without);
                     Some(*content)
@@ -322,10 +234,9 @@ impl Fixpoint<'_> {
     /// Registers what an app's content defines, if it does.
     fn expand(&mut self, id: &AppId) -> Result<(), ReadError> {
         let Some(slot) = self.slots.get(id) else { return Ok(()) };
-        let forced = self.forced.contains(id);
-        let parent = slot.app.carried == Carried::OwnStep
-            && (forced || roots::may_define(self.request, &slot.app.content, &slot.doc)?);
-        if !parent {
+        let own = slot.app.carried == Carried::OwnStep;
+        let defines = own && roots::may_define(self.request, &slot.app.content, &slot.doc)?;
+        if !defines && !(own && self.forced.contains(id)) {
             return self.expanded(id);
         }
         let (place, depth) = (slot.app.place.clone(), slot.depth + 1);
@@ -340,8 +251,11 @@ impl Fixpoint<'_> {
             let mut why = content.not_rendered.clone();
             why.extend(content.unknown.iter().map(|u| u.why.clone()));
             let why = if why.is_empty() { "its content has problems".to_owned() } else { why.join(", ") };
-            let message = format!("{id} may define apps and was not rendered: {why}");
-            self.add(Problem::new(Code::ParentNotRendered, Some(place), message));
+            // One that is looked at for its ConfigMaps alone hides no apps.
+            if defines {
+                let message = format!("{id} may define apps and was not rendered: {why}");
+                self.add(Problem::new(Code::ParentNotRendered, Some(place), message));
+            }
             return self.expanded(id);
         }
         let parent = Parent::App(id.clone());
@@ -355,12 +269,17 @@ impl Fixpoint<'_> {
                         self.register(doc, Rank::Plain, &parent, depth);
                     }
                 }
+            } else if !defines && matches!(self.request.renders.get(&job_key(job)), Some(Err(_))) {
+                // Whoever deploys it is told; nothing is hidden here.
             } else {
                 match self.rendered(&id.to_string(), job, &place)? {
                     Some(docs) => self.register_rendered(docs, &job.inputs, &parent, depth, &place)?,
                     None => done = false,
                 }
             }
+        }
+        if let Some(slot) = self.slots.get_mut(id) {
+            slot.searched = true;
         }
         if done { self.expanded(id) } else { Ok(()) }
     }
@@ -429,17 +348,8 @@ impl Fixpoint<'_> {
                 self.add(Problem::new(Code::ProjectIgnored, Some(doc.place.clone()), message));
             }
             Kind::Source => self.progress |= self.sources.insert(Arc::clone(doc)) == Fresh::New,
-            Kind::ConfigMap => self.register_config_map(doc),
+            Kind::Values => self.register_values(doc),
             Kind::Other => {}
-        }
-    }
-
-    fn register_config_map(&mut self, doc: &Doc) {
-        let fresh = self.config_maps.insert(doc) == Fresh::New;
-        self.progress |= fresh;
-        if fresh && self.without.contains(&(doc.namespace().to_owned(), doc.name().to_owned())) {
-            self.late.insert(doc);
-            self.restart = true;
         }
     }
 
@@ -495,7 +405,10 @@ impl Fixpoint<'_> {
         };
         let key = header.app.key.clone();
         self.problems.extend(header.problems.into_iter().map(|p| p.of(&key)));
-        self.slots.insert(id, Slot { doc: Arc::clone(doc), app: header.app, depth, state: State::Open });
+        self.slots.insert(
+            id,
+            Slot { doc: Arc::clone(doc), app: header.app, depth, state: State::Open, searched: false },
+        );
         self.progress = true;
     }
 
@@ -518,31 +431,10 @@ impl Fixpoint<'_> {
         false
     }
 
-    /// Looks for ConfigMaps in the content of apps that define no apps. Returns
-    /// whether any such content is worth reading.
-    fn search_config_maps(&mut self, wanted: &[(String, String)]) -> Result<bool, ReadError> {
-        if wanted.is_empty() {
-            return Ok(false);
-        }
-        let mut found = Vec::new();
-        for (id, slot) in &self.slots {
-            let open = slot.state == State::Expanded && !self.forced.contains(id);
-            if open && roots::mentions_config_map(self.request, &slot.app.content, wanted)? {
-                found.push(id.clone());
-            }
-        }
-        for id in &found {
-            self.forced.insert(id.clone());
-            if let Some(slot) = self.slots.get_mut(id) {
-                slot.state = State::Read;
-            }
-        }
-        Ok(!found.is_empty())
-    }
-
-    fn finish(mut self) -> Reading {
+    fn finish(mut self) -> Result<Reading, ReadError> {
         let mut apps = BTreeMap::new();
         for (id, slot) in std::mem::take(&mut self.slots) {
+            let slot_values = slot.values_from();
             let mut app = slot.app;
             let key = AppKey { environment: self.request.environment.clone(), app: id };
             self.problems.extend(app.content.problems.iter().cloned().map(|p| match p.severity {
@@ -550,17 +442,15 @@ impl Fixpoint<'_> {
                 Severity::Note => p,
                 Severity::Error | Severity::Warning => p.of(&key),
             }));
-            if app.format == Format::FluxHelmRelease {
-                app.definition =
-                    helm_release::with_values_from(&self.config_maps, &slot.doc, &app.definition);
-            }
+            app.definition = with_digests(&self.values, app.format, &slot_values, &app.definition);
+            app.content.around = paths::around(self.request.files, &app)?;
             apps.insert(key, app);
         }
         let problems = self.problems.into_iter().collect();
-        Reading {
+        Ok(Reading {
             catalog: Catalog { apps, problems, roots: self.root_jobs },
             pending: self.pending.into_values().collect(),
             scope: self.scope,
-        }
+        })
     }
 }

@@ -17,6 +17,7 @@ use super::job::{Mount, Substitute, UnknownVariable};
 use super::kustomization::FILE_NAMES;
 use super::overlay;
 use super::scope::Meaning;
+use super::values::{self, Named};
 use crate::files::{EntryKind, Next, ReadError, find, walk};
 use crate::name::{AppId, RepoPath};
 use crate::problem::{Code, Place, Problem};
@@ -171,17 +172,17 @@ pub fn named(doc: &Doc) -> Option<String> {
 
 /// What reading a `Kustomization` came to.
 pub enum Read {
-    /// It waits for a source or a ConfigMap.
+    /// It waits for a source, a ConfigMap or a Secret.
     Waits {
-        /// ConfigMaps it waits for, as namespace and name.
-        config_maps: Vec<(String, String)>,
+        /// ConfigMaps and Secrets it waits for.
+        values: Vec<Named>,
     },
     /// Its content; with what Luigi had to assume.
     Content {
         /// The content.
         content: Box<Content>,
-        /// ConfigMaps it was read without, as namespace and name.
-        without: Vec<(String, String)>,
+        /// ConfigMaps and Secrets it was read without.
+        without: Vec<Named>,
     },
 }
 
@@ -216,7 +217,7 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadErr
             notes.push(Problem::new(Code::SourceAssumed, Some(place), message));
             mounts
         }
-        Origin::Wait => return Ok(Read::Waits { config_maps: Vec::new() }),
+        Origin::Wait => return Ok(Read::Waits { values: Vec::new() }),
         Origin::Elsewhere { what, revision } => {
             return Ok(Read::content(elsewhere(&what, &revision)));
         }
@@ -239,7 +240,7 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadErr
     };
     let (substitute, missing) = substitution(context, doc, own, &mut notes);
     if !missing.is_empty() && context.stage == Stage::Searching {
-        return Ok(Read::Waits { config_maps: missing });
+        return Ok(Read::Waits { values: missing });
     }
     let mut content = kustomization(context, doc, &path, &mounts, substitute, &place)?;
     content.problems.extend(notes);
@@ -346,34 +347,34 @@ fn substitution(
     doc: &Doc,
     namespace: &str,
     notes: &mut Vec<Problem>,
-) -> (Option<Substitute>, Vec<(String, String)>) {
+) -> (Option<Substitute>, Vec<Named>) {
     let Some(post) = doc.at(&["spec", "postBuild"]) else { return (None, Vec::new()) };
     let mut variables = BTreeMap::new();
     let mut unknown = UnknownVariable::Empty;
     let mut missing = Vec::new();
-    let from = at(post, &["substituteFrom"]).and_then(Json::as_array);
-    for (i, item) in from.into_iter().flatten().enumerate() {
-        let text = |key: &str| at(item, &[key]).and_then(Json::as_str).unwrap_or("");
-        if text("kind") != "ConfigMap" {
+    let optional = |i: usize| {
+        let item = at(post, &["substituteFrom"]).and_then(|list| list.get(i));
+        item.and_then(|item| at(item, &["optional"])).and_then(Json::as_bool).unwrap_or(false)
+    };
+    for (i, named) in values::named(Format::FluxKustomization, doc, namespace).into_iter().enumerate() {
+        if named.kind != "ConfigMap" {
             unknown = UnknownVariable::Keep;
             continue;
         }
-        match context.config_maps.get(namespace, text("name")) {
-            Some(data) => variables.extend(data.clone()),
-            None => {
-                missing.push((namespace.to_owned(), text("name").to_owned()));
-                unknown = UnknownVariable::Keep;
-                let optional = at(item, &["optional"]).and_then(Json::as_bool).unwrap_or(false);
-                if context.stage == Stage::Settled && !optional {
-                    let place = doc.place_of(&["spec", "postBuild", "substituteFrom", &i.to_string()]);
-                    let message = format!(
-                        "ConfigMap {namespace}/{} is not in this repository; its variables stay as they are",
-                        text("name")
-                    );
-                    notes.push(Problem::new(Code::ContentUnknown, Some(place), message));
-                }
-            }
+        if let Some(texts) = context.values.get(&named) {
+            variables.extend(texts.clone());
+            continue;
         }
+        unknown = UnknownVariable::Keep;
+        if context.stage == Stage::Settled && !optional(i) {
+            let place = doc.place_of(&["spec", "postBuild", "substituteFrom", &i.to_string()]);
+            let message = format!(
+                "ConfigMap {namespace}/{} is not in this repository; its variables stay as they are",
+                named.name
+            );
+            notes.push(Problem::new(Code::ContentUnknown, Some(place), message));
+        }
+        missing.push(named);
     }
     for (key, value) in at(post, &["substitute"]).and_then(Json::as_object).into_iter().flatten() {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

@@ -14,8 +14,9 @@ use super::app::{Format, Parent};
 use super::doc::{Doc, Parses};
 use super::format::{Context, Stage};
 use super::job::Input;
-use super::kinds::{ConfigMaps, FluxSources, Kind, kind, may_define_apps};
+use super::kinds::{FluxSources, Kind, kind, may_define_apps};
 use super::scope::{PathHere, Scope, most_named};
+use super::values::ValueSources;
 use super::{argo, flux, luigi_app};
 use crate::config::{Apps, AppsKind, Config, Engine, EnvironmentConfig};
 use crate::files::{EntryKind, Files, Next, ReadError, find, walk};
@@ -139,7 +140,7 @@ impl Survey<'_> {
     /// The files of definitions that no other app's content holds.
     fn roots(&mut self) -> Result<BTreeSet<RepoPath>, ReadError> {
         let mut sources = FluxSources::default();
-        let maps = ConfigMaps::default();
+        let maps = ValueSources::default();
         for doc in self.docs.iter().filter(|d| kind(d) == Kind::Source) {
             sources.insert(Arc::clone(doc));
         }
@@ -153,7 +154,7 @@ impl Survey<'_> {
             environment: &environment,
             scope: &scope,
             sources: &sources,
-            config_maps: &maps,
+            values: &maps,
             stage: Stage::Settled,
         };
         let has = |wanted: Format| self.docs.iter().any(|d| kind(d) == Kind::App(wanted));
@@ -223,7 +224,7 @@ impl Survey<'_> {
             | Kind::ApplicationSet
             | Kind::AppProject
             | Kind::Source
-            | Kind::ConfigMap
+            | Kind::Values
             | Kind::Other => None,
         };
         let mut out = Vec::new();
@@ -276,7 +277,7 @@ impl Survey<'_> {
                 Kind::App(Format::FluxHelmRelease)
                 | Kind::ApplicationSet
                 | Kind::AppProject
-                | Kind::ConfigMap
+                | Kind::Values
                 | Kind::Other => Vec::new(),
             };
             branches.extend(doc.text(&["spec", "source", "targetRevision"]).map(str::to_owned));

@@ -59,12 +59,13 @@ pub fn digest(export: &Path, paths: &[RepoPath]) -> io::Result<Option<Digest>> {
     Ok((!all.is_empty()).then(|| Digest::of(text.as_bytes())))
 }
 
-/// The paths of an app's content: what its definition names, and what its jobs
-/// are told to read.
+/// The paths of an app's content: what its jobs are told to read, and without
+/// jobs what its definition names.
 pub fn paths(app: &App) -> Vec<RepoPath> {
     let mut out: Vec<RepoPath> = app.content.jobs.iter().flat_map(job_paths).collect();
-    // A path of another repository may exist here too, and means nothing.
-    if !app.content.inputs.is_empty() {
+    // A path of another repository, or of a copied folder, may exist here too,
+    // and means nothing.
+    if out.is_empty() && !app.content.inputs.is_empty() {
         out.extend(defined_paths(&app.definition));
     }
     out.sort();

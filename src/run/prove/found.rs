@@ -46,8 +46,7 @@ impl Found {
             Kind::App(Format::ArgoApplication) => "Application",
             Kind::App(Format::FluxKustomization) => "Kustomization",
             Kind::App(Format::FluxHelmRelease) => "HelmRelease",
-            Kind::ConfigMap => return self.data(&doc),
-            Kind::Other if doc.kind() == "Secret" && doc.group().is_empty() => return self.data(&doc),
+            Kind::Values => return self.data(&doc),
             Kind::ApplicationSet | Kind::AppProject | Kind::Source | Kind::Other => return,
         };
         // A name that nothing can have is a problem that the catalog names.
