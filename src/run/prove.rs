@@ -11,8 +11,8 @@
 
 mod files;
 mod found;
-mod oracle;
-mod pair;
+pub mod oracle;
+pub mod pair;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -8,5 +8,6 @@
 
 mod branch;
 mod git;
+mod prove;
 mod render;
 mod support;

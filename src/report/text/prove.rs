@@ -124,20 +124,17 @@ fn sums(page: &mut Page, proof: &Proof) {
         ],
     );
     let compared = totals.compared;
-    page.paragraph(
-        2,
-        &[span(
-            Ink::Plain,
-            format!(
-                "  {} compared: {} by objects rendered from full exports, {} by all files below their \
-                 paths, {} by definition and values",
-                plural(totals.apps, "app"),
-                compared.rendered,
-                compared.files,
-                compared.definition
-            ),
-        )],
+    let seen = compared.rendered + compared.files + compared.definition;
+    let ways = format!(
+        "  {} compared: {} by objects rendered from full exports, {} by all files below their paths, {} by \
+         definition and values; {} gone",
+        plural(totals.apps, "app"),
+        compared.rendered,
+        compared.files,
+        compared.definition,
+        totals.apps.saturating_sub(seen),
     );
+    page.paragraph(2, &[span(Ink::Plain, ways)]);
     let figures = format!(
         "  {} differ, {} called changed; {} before render filtering",
         totals.differ,
@@ -152,7 +149,7 @@ fn sums(page: &mut Page, proof: &Proof) {
     let (ink, word) = if totals.misses == 0 { (Ink::Good, "proved: ") } else { (Ink::Alarm, "NOT PROVED: ") };
     page.line(&[
         span(ink, word),
-        span(ink, plural(totals.misses, "miss").replace("misss", "misses")),
+        span(ink, if totals.misses == 1 { "1 miss".to_owned() } else { format!("{} misses", totals.misses) }),
         span(Ink::Plain, format!(", {} in excess", totals.excess)),
     ]);
 }
