@@ -134,10 +134,7 @@ impl Graph {
                 message += &format!(" (and {} more tied into it)", members.len() - circle.len());
             }
             let problem = Problem::new(Code::NeedCycle, place, message);
-            problems.push(match &self.graph[start] {
-                Node::App(key) => problem.of(key),
-                Node::Gate { .. } => problem,
-            });
+            problems.push(problem);
         }
         problems.sort();
         problems

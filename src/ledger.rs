@@ -29,15 +29,7 @@ pub use read::{Stored, head, objects, read, require_ledger, stored};
 /// The form of the branch, in `ledger.json` at its top.
 pub const API_VERSION: &str = "luigi.dev/ledger/v1";
 
-/// What happens to an intent whose run is dead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnCrash {
-    /// Its remaining steps are finished.
-    Resume,
-    /// What it began is put back.
-    Rollback,
-}
+pub use crate::config::OnCrash;
 
 /// One environment, as the ledger has it.
 #[derive(Debug, Clone, PartialEq, Eq)]

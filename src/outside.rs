@@ -6,5 +6,6 @@
 pub mod git;
 pub mod host;
 pub mod render;
+pub mod sandbox;
 
 pub use git::branch;

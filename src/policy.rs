@@ -5,7 +5,7 @@
 
 mod builtin;
 
-pub use builtin::{ConfigState, Facts, decide};
+pub use builtin::{ConfigState, Extent, Facts, decide};
 
 use serde::Serialize;
 

@@ -2,7 +2,9 @@
 //!
 //! Decides nothing that a pure module could decide.
 
+pub mod ci;
 pub mod compare;
+pub mod deploying;
 pub mod error;
 pub mod ledger;
 pub mod planning;

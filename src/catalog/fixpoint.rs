@@ -254,7 +254,8 @@ impl Fixpoint<'_> {
             // One that is looked at for its ConfigMaps alone hides no apps.
             if defines {
                 let message = format!("{id} may define apps and was not rendered: {why}");
-                self.add(Problem::new(Code::ParentNotRendered, Some(place), message));
+                let key = AppKey { environment: self.request.environment.clone(), app: id.clone() };
+                self.add(Problem::new(Code::ParentNotRendered, Some(place), message).of(&key));
             }
             return self.expanded(id);
         }

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compare::{Base, Comparison, Renders};
-use super::error::RunError;
+use super::error::{RunError, exit};
 use super::rendering::AppRender;
 use super::world::World;
 use crate::affected::{Action, Affected};
+use crate::catalog::Completeness;
 use crate::catalog::app::Carried;
 use crate::change::{Change, ChangeKind, Difference};
 use crate::graph::Graph;
@@ -44,6 +45,15 @@ impl Planned {
         match &self.verdict {
             Ok(approved) => approved.decision(),
             Err(denied) => &denied.decision,
+        }
+    }
+
+    /// The exit code of the deploy that this describes, unless a step fails.
+    pub fn exit_code(&self) -> u8 {
+        match &self.verdict {
+            Ok(_) => exit::OK,
+            Err(denied) if denied.is_about_files() => exit::PROBLEMS,
+            Err(_) => exit::DENIED,
         }
     }
 
@@ -137,13 +147,22 @@ pub fn plan(
         touched,
         after,
         before,
-        completeness: comparison.completeness,
+        completeness: completeness(comparison, against),
     })?;
     problems.sort();
     problems.dedup();
     let verdict = policy::decide(plan, &facts(world, environment, deployed, &problems, ask));
     let apps = comparison.head_catalog.apps.keys().filter(in_environment).count();
     Ok(Planned { verdict, affected, problems, apps })
+}
+
+/// Whether a plan has seen every app. Against the ledger base need not be
+/// complete: what is gone shows in the ledger itself.
+fn completeness(comparison: &Comparison, against: Against) -> Completeness {
+    match (against, comparison.base) {
+        (Against::Ledger, Base::Commit(_) | Base::Nothing) => comparison.head_catalog.completeness(),
+        (Against::Ledger, Base::Missing(_)) | (Against::Commit, _) => comparison.completeness,
+    }
 }
 
 /// What a plan compares with.
@@ -274,7 +293,7 @@ fn touched(
 ) -> Vec<AppId> {
     let mut out = Vec::new();
     changes.retain(|key, change| {
-        let may = change.may_be_touched_only()
+        let may = comparison.may_be_touched_only(change)
             && comparison.head_catalog.apps.get(key).is_some_and(|app| app.carried == Carried::OwnStep);
         let same = match (renders.head.get(key), before.get(&key.app)) {
             (Some(AppRender::Objects(after, _)), Some(before)) => canonical(after) == canonical(before),
@@ -341,5 +360,6 @@ fn facts<'a>(
         promoted,
         threshold: world.config.deploy.prune_threshold,
         confirm: ask.confirm,
+        extent: if ask.apps.is_empty() { policy::Extent::Environment } else { policy::Extent::Selection },
     }
 }

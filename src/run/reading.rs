@@ -23,6 +23,7 @@ const MAX_RENDERS: usize = 512;
 /// What reading has learnt so far; kept from one commit to the next.
 pub struct Reader<'w> {
     world: &'w World,
+    environments: &'w [Environment],
     parses: Parses,
     renders: Renders,
     /// What points back at this repository, once it is known.
@@ -32,7 +33,18 @@ pub struct Reader<'w> {
 impl<'w> Reader<'w> {
     /// A reader that knows nothing yet.
     pub fn new(world: &'w World) -> Self {
-        Self { world, parses: Parses::default(), renders: Renders::new(), scope: world.scope.clone() }
+        Self::of(world, &world.environments)
+    }
+
+    /// A reader of some environments only.
+    pub fn of(world: &'w World, environments: &'w [Environment]) -> Self {
+        Self {
+            world,
+            environments,
+            parses: Parses::default(),
+            renders: Renders::new(),
+            scope: world.scope.clone(),
+        }
     }
 
     /// Forgets renders when they are many. What they were renders of is not
@@ -47,7 +59,7 @@ impl<'w> Reader<'w> {
     /// what is inferred there holds for base.
     pub fn catalog(&mut self, files: &dyn Files) -> Result<Catalog, RunError> {
         let mut out = Catalog::default();
-        let mut open: Vec<Environment> = self.world.environments.clone();
+        let mut open: Vec<Environment> = self.environments.to_vec();
         for _ in 0..MAX_ROUNDS {
             let mut pending: Vec<(String, Job)> = Vec::new();
             let mut waiting = Vec::new();

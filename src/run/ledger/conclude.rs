@@ -3,6 +3,7 @@
 //!
 //! Decides no verdict: that is `deploy`.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -44,14 +45,24 @@ pub(super) fn deploy(ctx: &Context<'_>, request: Request<'_>) -> Result<Ended, R
         apps: plan.steps.iter().map(|step| step.app.clone()).collect(),
     };
     let mut writer = Writer::new(ctx, &plan.environment);
-    let nothing = |position: LedgerPosition| finished(ctx, &record, &End::nothing(start), Some(position));
+    // The record that was pushed is the one to return: made again, its clock
+    // would tell another time.
+    let made = RefCell::new(None);
+    let nothing = |position: LedgerPosition| {
+        let record = finished(ctx, &record, &End::nothing(start), Some(position))?;
+        made.replace(Some(record.clone()));
+        Ok(record)
+    };
     let conclude: &dyn Fn(LedgerPosition) -> Result<Record, RunError> = &nothing;
     let taken = take(&mut writer, &announcement, plan.steps.is_empty().then_some(conclude))?;
     let machine = Deployment::new(request.approved, ctx.on_failure);
     let mut drive = Drive::new(&mut writer, machine, (Mode::Write, Heed::Cancel));
     match taken {
         Taken::Over(ended) => return Ok(ended),
-        Taken::Nothing(position) => return Ok(Ended::Finished(Box::new(nothing(position)?))),
+        Taken::Nothing(position) => {
+            let record = made.borrow_mut().take();
+            return Ok(Ended::Finished(Box::new(record.map_or_else(|| nothing(position), Ok)?)));
+        }
         Taken::Announced(lease) => drive.announced(lease)?,
         Taken::Refused(reason) => drive.not_announced(Event::NotAnnounced { reason })?,
         Taken::Outrun(reason) => drive.not_announced(Event::Outrun { reason })?,
