@@ -198,7 +198,9 @@ fn an_app_that_the_catalog_lacks_is_a_miss() {
     assert_eq!(look(&seen)[0].what, Missed::Definition);
     let mut phantom = web.clone();
     phantom.app = luigi::name::AppId::parse("Kustomization/flux-system/phantom").unwrap();
-    seen.catalog.apps = [(web, app.clone()), (phantom, app)].into();
+    let mut nowhere = app.clone();
+    nowhere.key = phantom.clone();
+    seen.catalog.apps = [(web, app), (phantom, nowhere)].into();
     assert!(look(&seen).iter().any(|miss| miss.what == Missed::Phantom));
 }
 
