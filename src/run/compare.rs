@@ -101,6 +101,16 @@ impl Comparison {
             Base::Nothing => (None, Some(Catalog::default())),
             Base::Missing(_) => (None, None),
         };
+        Self::between(world, (base, base_files, base_catalog), (head, head_files, head_catalog))
+    }
+
+    /// Compares two ends that are read already. `None` is an end that cannot be
+    /// read; nothing at base is an empty catalog.
+    pub fn between(
+        world: &World,
+        (base, base_files, base_catalog): (Base, Option<CommitFiles>, Option<Catalog>),
+        (head, head_files, head_catalog): (CommitId, CommitFiles, Catalog),
+    ) -> Result<Self, RunError> {
         let mut trees = |path: &crate::name::RepoPath, before, after| match &base_files {
             Some(files) => changed_paths(files, before, &head_files, after, path),
             None => Ok(vec![path.clone()]),
