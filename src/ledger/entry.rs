@@ -15,7 +15,7 @@ use crate::deploy::StepOrder;
 use crate::files::Files;
 use crate::name::{AppId, CommitId, Digest, Environment, RepoPath};
 use crate::problem::Code;
-use crate::record::{LedgerPosition, OutcomeKind, StepResult};
+use crate::record::{API_VERSION, LedgerPosition, OutcomeKind, StepResult};
 
 /// An entry of the ledger.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,6 +146,33 @@ impl Entry {
             status: step.need("result")?.need("status")?.text()?.to_owned(),
             pins: step.get("pins").map_or_else(|| Ok(Vec::new()), |pins| pins.texts())?,
         })
+    }
+
+    /// Whether the record is whole by itself and stands where it says. `previous`
+    /// is the digest of the record before it (`None` for the first entry), and
+    /// is compared where it is known.
+    pub(super) fn holds(&self, bytes: &[u8], previous: Option<Option<Digest>>) -> Result<(), LedgerError> {
+        if serde_json_canonicalizer::to_vec(&self.value)? != bytes {
+            return Err(self.fault("it is not canonical JSON (RFC 8785): it was written by another program"));
+        }
+        let version = self.api_version()?;
+        if version != API_VERSION {
+            return Err(self.fault(format!("the record is {version}, and this version knows {API_VERSION}")));
+        }
+        let claimed = self.claimed_seq()?;
+        if claimed != self.seq {
+            return Err(self.fault(format!("the record says that it is entry {claimed}")));
+        }
+        let says = self.previous()?;
+        if previous.is_some_and(|previous| says != previous) {
+            return Err(self.fault(format!(
+                "entry {} is not the one that this entry was appended to: one of the two was changed",
+                self.seq.saturating_sub(1)
+            )));
+        }
+        self.kind().map(drop)?;
+        self.environment().map(drop)?;
+        self.steps().map(drop)
     }
 
     pub(super) fn fault(&self, message: impl Into<String>) -> LedgerError {
