@@ -34,8 +34,8 @@ fn an_entry_is_put_back_and_an_environment_rebuilt_from_the_branch_alone() {
         fleet.subjects(&second)[..4],
         [
             "staging: intent 5 of rollback by ada",
-            "staging: deliver App/_/web",
-            "staging: deliver App/_/api, App/_/jobs",
+            "staging: deliver App/_/jobs, App/_/web",
+            "staging: deliver App/_/api",
             "staging: deliver App/_/db, App/_/queue",
         ],
         "users before what they use"

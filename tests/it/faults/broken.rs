@@ -55,7 +55,8 @@ const CASES: &[Case] = &[
     (
         "the newest record is edited",
         |c| replace(c, "entries/4/record.json", "\"done\"", "\"gone\""),
-        &["L0802", "entries/4/record.json"],
+        // Nothing but the history knows its digest.
+        &[],
         &["L0802", "entries/4/record.json"],
     ),
     (
@@ -175,7 +176,7 @@ fn a_change_that_was_put_back_is_found_in_the_history() {
         (|c| std::fs::remove_dir_all(c.join("entries/4")).unwrap(), &["entries/4", "removed"]),
         (
             |c| replace(c, &format!("{DB}/app.json"), "\"needs\":[]", "\"needs\":[\"App/_/web\"]"),
-            &["environments/staging/App/_/db", "by hand"],
+            &["environments/staging/App/_/db", "no run held staging"],
         ),
     ];
     for (change, found) in changes {
@@ -207,6 +208,6 @@ fn a_branch_that_was_wound_back_is_refused_by_who_saw_it() {
     fleet.deploy(&clone, 1).exits(0);
     let seen = fleet.tip().unwrap();
     fleet.reset(&first);
-    fleet.deploy(&clone, 2).exits(2).says(&[LEDGER, &seen[..12], &first[..12]]);
+    fleet.deploy(&clone, 2).exits(2).says(&[LEDGER, &seen, &first]);
     assert_eq!(fleet.tip(), Some(first), "nothing is written");
 }
