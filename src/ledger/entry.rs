@@ -51,6 +51,15 @@ pub struct EntryStep {
     pub pins: Vec<String>,
 }
 
+/// The record that stands before an entry's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Previous {
+    /// Its digest; `None` before the first entry.
+    Known(Option<Digest>),
+    /// It cannot be read, which is told elsewhere.
+    Unknown,
+}
+
 /// Reads an entry. One that is not there is a fault.
 pub fn entry(files: &dyn Files, seq: u64) -> Result<Entry, LedgerError> {
     let path = path::record(seq);
@@ -148,10 +157,9 @@ impl Entry {
         })
     }
 
-    /// Whether the record is whole by itself and stands where it says. `previous`
-    /// is the digest of the record before it (`None` for the first entry), and
-    /// is compared where it is known.
-    pub(super) fn holds(&self, bytes: &[u8], previous: Option<Option<Digest>>) -> Result<(), LedgerError> {
+    /// Whether the record is whole by itself, stands where it says and follows
+    /// `previous`.
+    pub(super) fn holds(&self, bytes: &[u8], previous: Previous) -> Result<(), LedgerError> {
         if serde_json_canonicalizer::to_vec(&self.value)? != bytes {
             return Err(self.fault("it is not canonical JSON (RFC 8785): it was written by another program"));
         }
@@ -164,7 +172,11 @@ impl Entry {
             return Err(self.fault(format!("the record says that it is entry {claimed}")));
         }
         let says = self.previous()?;
-        if previous.is_some_and(|previous| says != previous) {
+        let follows = match previous {
+            Previous::Known(digest) => says == digest,
+            Previous::Unknown => true,
+        };
+        if !follows {
             return Err(self.fault(format!(
                 "entry {} is not the one that this entry was appended to: one of the two was changed",
                 self.seq.saturating_sub(1)

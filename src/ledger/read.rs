@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::entry::Entry;
+use super::entry::{Entry, Previous};
 use super::json::{Field, parse};
 use super::{API_VERSION, DeployedApp, EnvironmentState, Head, LedgerError, LedgerState, path};
 use crate::files::{Entry as FileEntry, EntryKind, Files};
@@ -53,7 +53,7 @@ fn intact(files: &dyn Files) -> Result<Option<Head>, LedgerError> {
         seq => file(files, &path::record(seq - 1))?.map(|bytes| Digest::of(&bytes)),
     };
     let bytes = file(files, &path::record(head.seq))?.unwrap_or_default();
-    Entry::parse(head.seq, &bytes)?.holds(&bytes, Some(before))?;
+    Entry::parse(head.seq, &bytes)?.holds(&bytes, Previous::Known(before))?;
     Ok(Some(head))
 }
 

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use changes::unaccounted;
 
-use super::entry::{Entry, EntryKind as Kind};
+use super::entry::{Entry, EntryKind as Kind, Previous};
 use super::json::parse;
 use super::read::file;
 use super::{LedgerError, path, require_ledger};
@@ -74,8 +74,11 @@ fn chain(files: &dyn Files, found: &mut Vec<Problem>) -> Result<BTreeMap<u64, En
         };
         let digest = Digest::of(&bytes);
         if let Some(entry) = note(found, Entry::parse(seq, &bytes))? {
-            let expected = before.filter(|(last, _)| last + 1 == seq).map(|(_, digest)| digest);
-            note(found, entry.holds(&bytes, (last + 1 == seq).then_some(expected)))?;
+            let previous = match before {
+                _ if last + 1 != seq => Previous::Unknown,
+                before => Previous::Known(before.map(|(_, digest)| digest)),
+            };
+            note(found, entry.holds(&bytes, previous))?;
             entries.insert(seq, entry);
         }
         before = Some((seq, digest));

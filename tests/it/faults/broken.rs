@@ -3,10 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::fleet::{Fleet, LEDGER};
+use super::fleet::{Fleet, LEDGER, REF};
 use crate::support::repo::git;
-
-const REF: &str = "refs/heads/luigi/ledger";
 
 /// A clone with the ledger checked out, to be changed by hand.
 fn by_hand(fleet: &Fleet) -> PathBuf {
@@ -38,9 +36,7 @@ fn replace(clone: &Path, path: &str, from: &str, to: &str) {
 /// What a fresh clone's `verify` says of the hub's ledger; offline.
 #[track_caller]
 fn verify(fleet: &Fleet, code: i32, words: &[&str]) {
-    let clone = fleet.clone_hub();
-    let source = format!("file://{}", fleet.hub().display());
-    git(&clone, &["fetch", "-q", &source, &format!("{REF}:refs/remotes/origin/{LEDGER}")]);
+    let clone = fleet.clone_with_ledger();
     git(&clone, &["remote", "set-url", "origin", "http://127.0.0.1:1/nobody"]);
     fleet.run(&clone, &["verify"]).exits(code).says(words);
 }

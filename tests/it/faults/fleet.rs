@@ -17,7 +17,7 @@ use crate::support::git_server::{Before, GitServer, Request};
 use crate::support::repo::{Scratch, git};
 
 pub const LEDGER: &str = "luigi/ledger";
-const REF: &str = "refs/heads/luigi/ledger";
+pub const REF: &str = "refs/heads/luigi/ledger";
 /// What the hub's hook refuses in what is deployed.
 pub const MARKER: &str = "not-on-this-hub";
 
@@ -197,6 +197,14 @@ impl Fleet {
         copy(&self.around().join("pristine"), &dir);
         git(&dir, &["remote", "set-url", "origin", &self.server.url("hub.git")]);
         dir
+    }
+
+    /// A clone that has the ledger too.
+    pub fn clone_with_ledger(&self) -> PathBuf {
+        let clone = self.clone_hub();
+        let source = format!("file://{}", self.hub().display());
+        git(&clone, &["fetch", "-q", &source, &format!("{REF}:refs/remotes/origin/{LEDGER}")]);
+        clone
     }
 
     fn next_clone(&self) -> PathBuf {

@@ -1,7 +1,7 @@
 //! `kill -9` at every push of a deploy, of a rollback and of a recovery: before
 //! git hears of it, and after, before the program hears from git.
 
-use super::fleet::{Blow, Fleet, Ledger, Moment, Numbers, Strike};
+use super::fleet::{Blow, Fleet, Ledger, Moment, Numbers, REF, Strike};
 use crate::support::repo::git;
 
 const MOMENTS: [Moment; 2] = [Moment::Before, Moment::After];
@@ -76,7 +76,7 @@ impl Sweep<'_> {
         let ledger = self.fleet.sound(clone);
         kept(left, &ledger);
         assert_eq!(ledger.environments(self.numbers), self.end.environments(self.numbers));
-        git(&self.fleet.hub(), &["merge-base", "--is-ancestor", self.from, "refs/heads/luigi/ledger"]);
+        git(&self.fleet.hub(), &["merge-base", "--is-ancestor", self.from, REF]);
         std::fs::remove_dir_all(clone).unwrap();
     }
 

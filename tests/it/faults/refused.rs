@@ -1,9 +1,7 @@
 //! A hub that refuses part of a deploy, and a person who stops one.
 
-use super::fleet::{Blow, Fleet, Moment, Numbers, Strike};
+use super::fleet::{Blow, Fleet, Moment, Numbers, REF, Strike};
 use crate::support::repo::git;
-
-const REF: &str = "refs/heads/luigi/ledger";
 
 #[test]
 fn what_the_hub_refuses_puts_the_whole_set_back_in_reverse() {
