@@ -158,13 +158,16 @@ fn a_ledger_changed_by_hand_is_refused_with_the_place() {
     }
 }
 
+/// A change and what `verify` says of it.
+type Change = (fn(&Path), &'static [&'static str]);
+
 /// Put back in the next commit, it is seen in the history.
 #[test]
 fn a_change_that_was_put_back_is_found_in_the_history() {
     let (fleet, _) = Fleet::deployed("{}");
     fleet.deploy(&fleet.clone_hub(), 1).exits(0);
     let good = fleet.tip().unwrap();
-    let changes: [(fn(&Path), &[&str]); 3] = [
+    let changes: [Change; 3] = [
         (
             |c| replace(c, "entries/1/record.json", "\"ada\"", "\"eve\""),
             &["entries/1/record.json", "changed"],
