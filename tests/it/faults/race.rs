@@ -81,9 +81,9 @@ fn of_two_commits_the_newer_stands_in_the_end() {
         fleet.reset(&from);
         // Every other time the two intents reach git at the same moment.
         if round % 2 == 0 {
-            fleet.meet()
+            fleet.meet();
         } else {
-            fleet.aim(None)
+            fleet.aim(None);
         }
         let clones = both(&fleet);
         let older = Racer { name: "ada", clone: &clones[0], commit: 1 };
@@ -97,12 +97,11 @@ fn of_two_commits_the_newer_stands_in_the_end() {
         };
         new.exits(0);
         let outcomes = in_order(&fleet, &from);
-        match old.code {
-            Some(0) => assert_eq!(outcomes, ["ada", "bob"]),
-            _ => {
-                old.exits(9).says(&["deployed by bob", "newer", &fleet.commits[2][..12]]);
-                assert_eq!(outcomes, ["bob"]);
-            }
+        if old.code == Some(0) {
+            assert_eq!(outcomes, ["ada", "bob"]);
+        } else {
+            old.exits(9).says(&["deployed by bob", "newer", &fleet.commits[2][..12]]);
+            assert_eq!(outcomes, ["bob"]);
         }
         stands(&fleet, &clones, &end);
     }
@@ -115,9 +114,9 @@ fn of_two_runs_of_one_commit_the_second_finds_nothing_to_do() {
     for round in 0..20 {
         fleet.reset(&from);
         if round % 2 == 0 {
-            fleet.meet()
+            fleet.meet();
         } else {
-            fleet.aim(None)
+            fleet.aim(None);
         }
         let clones = both(&fleet);
         let ada = Racer { name: "ada", clone: &clones[0], commit: 2 };
