@@ -134,7 +134,9 @@ impl Comparison {
                 }
                 let known: BTreeSet<&Problem> = head_catalog.problems.iter().collect();
                 let only_base = catalog.problems.iter().filter(|p| p.hides_apps() && !known.contains(p));
+                // Head is what counts: what was wrong before stops nobody.
                 problems.extend(only_base.filter(|p| p.code != Code::ConfigNoMatch).map(|problem| Problem {
+                    severity: Severity::Warning,
                     message: format!("at base: {}", problem.message),
                     ..problem.clone()
                 }));
