@@ -220,7 +220,10 @@ fn differences(before: &App, after: &App, trees: &mut TreeDiff<'_>) -> Result<Ve
     Ok(out)
 }
 
-fn settings(content: &Content) -> Vec<(&Vec<Mount>, &Tool, &Option<Substitute>, &Option<String>)> {
+/// What a job is beside its inputs.
+type Settings<'a> = (&'a Vec<Mount>, &'a Tool, &'a Option<Substitute>, &'a Option<String>);
+
+fn settings(content: &Content) -> Vec<Settings<'_>> {
     content.jobs.iter().map(|job| (&job.mounts, &job.tool, &job.substitute, &job.namespace)).collect()
 }
 

@@ -39,6 +39,7 @@ pub enum Because {
 
 /// An edge leads from an app to what it needs.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "petgraph's own stays inside ours")]
 pub struct Graph {
     graph: DiGraph<Node, ()>,
     index: BTreeMap<AppKey, NodeIndex>,
@@ -304,6 +305,7 @@ impl<'a> Names<'a> {
         Self { apps: apps.keys().copied().collect(), by_name }
     }
 
+    #[expect(clippy::result_large_err, reason = "a problem is a value that reports are made of")]
     fn resolve(&self, from: &AppKey, need: &Need) -> Result<&'a AppKey, Problem> {
         let place = Some(need.place.clone());
         let unknown = |name: String| {

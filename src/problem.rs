@@ -80,6 +80,7 @@ pub struct Problem {
     pub app: Option<AppKey>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn code_as_text<S: Serializer>(code: &Code, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_str(code.as_str())
 }

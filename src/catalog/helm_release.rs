@@ -26,8 +26,8 @@ pub fn header(context: &Context<'_>, doc: &Arc<Doc>, id: AppId, parent: Parent) 
     header.app.carried = carried;
     let namespace = doc.text(&["spec", "targetNamespace"]).unwrap_or(doc.namespace()).to_owned();
     header.app.destination.namespace = namespace;
-    header.app.destination.server =
-        doc.text(&["spec", "kubeConfig", "secretRef", "name"]).unwrap_or("").to_owned();
+    let server = doc.text(&["spec", "kubeConfig", "secretRef", "name"]).unwrap_or("").to_owned();
+    header.app.destination.server = server;
     if doc.at(&["spec", "chart"]).is_none() && doc.at(&["spec", "chartRef"]).is_none() {
         let message = "a HelmRelease needs spec.chart or spec.chartRef";
         header.problems.push(Problem::new(Code::AppField, Some(doc.place_of(&["spec"])), message));

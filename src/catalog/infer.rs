@@ -410,9 +410,9 @@ fn generalise(files: BTreeSet<String>) -> BTreeSet<String> {
         }
         for ((folder, tail), members) in rows {
             if members.len() >= 3 {
-                members.iter().for_each(|m| {
-                    patterns.remove(m);
-                });
+                for member in &members {
+                    patterns.remove(member);
+                }
                 patterns.insert(format!("{folder}/*/{tail}"));
             }
         }

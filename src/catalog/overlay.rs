@@ -182,14 +182,14 @@ fn image_override(text: &str) -> Json {
 mod tests {
     use super::*;
 
-    fn own(value: Json) -> Kustomization {
+    fn own(value: &Json) -> Kustomization {
         value.as_object().unwrap().clone()
     }
 
     #[test]
     fn options_that_say_nothing_change_nothing() {
-        assert_eq!(argo(own(json!({"resources": ["a"]})), &json!({"namePrefix": ""})), None);
-        assert_eq!(flux(own(json!({})), &json!({"path": "./x", "patches": []})), None);
+        assert_eq!(argo(own(&json!({"resources": ["a"]})), &json!({"namePrefix": ""})), None);
+        assert_eq!(flux(own(&json!({})), &json!({"path": "./x", "patches": []})), None);
     }
 
     #[test]
@@ -199,7 +199,7 @@ mod tests {
             image_override("a=r.example:5000/b:2@sha256:x"),
             json!({"name": "a", "newName": "r.example:5000/b", "newTag": "2", "digest": "sha256:x"})
         );
-        let base = own(json!({"images": [{"name": "nginx", "newTag": "1"}]}));
+        let base = own(&json!({"images": [{"name": "nginx", "newTag": "1"}]}));
         let text = argo(base, &json!({"images": ["nginx:2"]})).unwrap();
         assert_eq!(text, r#"{"images":[{"name":"nginx","newTag":"2"}]}"#);
     }

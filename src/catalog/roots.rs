@@ -228,13 +228,13 @@ fn blobs(files: &dyn Files, inputs: &BTreeMap<RepoPath, Input>) -> Result<Blobs,
     Ok(out)
 }
 
+/// Documents by kind and name; `None` where several have the same.
+pub type RawPlaces = BTreeMap<(String, String), Option<Arc<Doc>>>;
+
 /// Raw documents among a parent's inputs by kind and name: a rendered child has
 /// its place there. `None` where several have the same.
-pub fn raw_places(
-    request: &Request<'_>,
-    inputs: &BTreeMap<RepoPath, Input>,
-) -> Result<BTreeMap<(String, String), Option<Arc<Doc>>>, ReadError> {
-    let mut out: BTreeMap<(String, String), Option<Arc<Doc>>> = BTreeMap::new();
+pub fn raw_places(request: &Request<'_>, inputs: &BTreeMap<RepoPath, Input>) -> Result<RawPlaces, ReadError> {
+    let mut out = RawPlaces::new();
     for (path, id) in blobs(request.files, inputs)? {
         let template = path.as_str().contains("/templates/");
         if template || !is_manifest(path.file_name()) || !defines(request.files, id)? {

@@ -4,6 +4,7 @@ use super::args::{Explain, Global, Init};
 use super::output::Output;
 use crate::catalog::infer;
 use crate::config;
+use crate::name::Environment;
 use crate::outside::render::Tools;
 use crate::problem::{Code, Severity};
 use crate::run::error::{RunError, exit};
@@ -34,7 +35,7 @@ pub fn init(global: &Global, args: &Init, output: &Output) -> Result<u8, RunErro
         )));
     }
     std::fs::write(&path, text).map_err(|e| RunError::io(format!("write {}", path.display()), e))?;
-    let names: Vec<&str> = config.environments.keys().map(|e| e.as_str()).collect();
+    let names: Vec<&str> = config.environments.keys().map(Environment::as_str).collect();
     output.say(&format!("wrote {} with {} environments: {}", config::FILE, names.len(), names.join(", ")));
     output.say("look at it, commit it, then: luigi plan");
     Ok(exit::OK)

@@ -205,7 +205,7 @@ impl Reader<'_> {
                     }
                 }
                 "kubernetes" | "argocd" | "flux" => {
-                    self.unsupported(entry, &format!("engine: {}", entry.key))
+                    self.unsupported(entry, &format!("engine: {}", entry.key));
                 }
                 _ => self.unknown(entry, "engine", keys::ENGINE),
             }
@@ -364,10 +364,10 @@ impl Reader<'_> {
                 "network" if entry.value.as_list().is_some_and(<[Node]>::is_empty) => {}
                 "network" => self.unsupported(entry, "render.network"),
                 "kubeVersion" => {
-                    self.config.render.kube_version = self.text(&entry.value, "render.kubeVersion")
+                    self.config.render.kube_version = self.text(&entry.value, "render.kubeVersion");
                 }
                 "apiVersions" => {
-                    self.config.render.api_versions = self.texts(&entry.value, "render.apiVersions")
+                    self.config.render.api_versions = self.texts(&entry.value, "render.apiVersions");
                 }
                 _ => self.unknown(entry, "render", keys::RENDER),
             }

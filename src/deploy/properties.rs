@@ -203,7 +203,9 @@ proptest! {
         // What was put back, in exactly the reverse of the order of its batches.
         let touched: BTreeSet<&AppId> = world.undone.iter().flatten().collect();
         let mut expected: Vec<Vec<AppId>> = world.begun.iter().rev().cloned().collect();
-        expected.iter_mut().for_each(|batch| batch.retain(|app| touched.contains(app)));
+        for batch in &mut expected {
+            batch.retain(|app| touched.contains(app));
+        }
         expected.retain(|batch| !batch.is_empty());
         prop_assert_eq!(&expected, &world.undone);
 

@@ -50,7 +50,7 @@ pub fn build(parts: Parts<'_>) -> Result<Plan, serde_json::Error> {
         parts.after.values().flatten().flatten().map(|object| object.key.clone()).collect();
     let mut steps = Vec::new();
     for affected in kept.into_iter().chain(deletes) {
-        steps.push(step(&parts, affected, &in_plan, &kept_objects)?);
+        steps.push(step(&parts, affected, &in_plan, &kept_objects));
     }
     Ok(Plan {
         environment: parts.environment.clone(),
@@ -68,7 +68,7 @@ fn step(
     affected: &Affected,
     in_plan: &BTreeSet<&AppId>,
     kept_objects: &BTreeSet<ObjectKey>,
-) -> Result<Step, serde_json::Error> {
+) -> Step {
     let key = &affected.key;
     let nothing = Vec::new();
     let before = parts.before.get(&key.app).unwrap_or(&nothing);
@@ -81,12 +81,13 @@ fn step(
     let mut after = after;
     after.sort_by(|a, b| a.key.cmp(&b.key));
     let known = affected.action != Action::Verify && not_rendered.is_empty();
-    let deletes = match known {
-        true => before.iter().map(|o| &o.key).filter(|k| !kept_objects.contains(*k)).cloned().collect(),
-        false => Vec::new(),
+    let deletes = if known {
+        before.iter().map(|o| &o.key).filter(|k| !kept_objects.contains(*k)).cloned().collect()
+    } else {
+        Vec::new()
     };
     let all_needs = needs(parts, key);
-    Ok(Step {
+    Step {
         app: key.app.clone(),
         action: affected.action,
         change: affected.change,
@@ -102,7 +103,7 @@ fn step(
         deletes,
         not_rendered,
         pins: parts.apps.get(key).map_or_else(Vec::new, pins),
-    })
+    }
 }
 
 /// What a step needs, by apps with steps: an app that its parent carries stands

@@ -157,6 +157,19 @@ pub(super) fn plan_report() -> PlanReport {
     PlanReport { graph: graph_report(), plans: vec![(plan(), decision(Verdict::Denied))] }
 }
 
+fn run() -> Run {
+    Run {
+        id: "42".into(),
+        attempt: 1,
+        command: "deploy".into(),
+        event: "push".into(),
+        actor: "octo".into(),
+        url: Some("https://github.com/acme/platform/actions/runs/42/attempts/1".into()),
+        started: "2026-11-24T10:00:00Z".into(),
+        finished: Some("2026-11-24T10:00:02Z".into()),
+    }
+}
+
 /// A deploy in which the second step failed and the first was put back.
 pub(super) fn record() -> Record {
     let results = [
@@ -182,16 +195,7 @@ pub(super) fn record() -> Record {
     Record {
         api_version: API_VERSION,
         kind: RecordKind::Outcome,
-        run: Run {
-            id: "42".into(),
-            attempt: 1,
-            command: "deploy".into(),
-            event: "push".into(),
-            actor: "octo".into(),
-            url: Some("https://github.com/acme/platform/actions/runs/42/attempts/1".into()),
-            started: "2026-11-24T10:00:00Z".into(),
-            finished: Some("2026-11-24T10:00:02Z".into()),
-        },
+        run: run(),
         environment: staging(),
         source: Source {
             repository: Some("https://github.com/acme/platform".into()),

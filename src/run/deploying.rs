@@ -354,7 +354,7 @@ impl Parts<'_> {
             now: &SystemTime::now,
             cancel: self.order.cancel,
             wait: self.order.wait,
-            lease: Duration::from_secs(120),
+            lease: Duration::from_mins(2),
             patience: Duration::from_secs(20),
             on_failure: deploy.on_failure,
             on_crash: deploy.on_crash,

@@ -70,6 +70,7 @@ pub enum RunError {
 
 impl RunError {
     /// An I/O error.
+    #[expect(clippy::needless_pass_by_value, reason = "what `map_err` gives is given on")]
     pub fn io(what: impl Into<String>, why: impl ToString) -> Self {
         Self::Io { what: what.into(), why: why.to_string() }
     }

@@ -187,7 +187,7 @@ pub fn missing(repo: &Repo, rev: &str, error: GitError) -> Result<Base, RunError
 /// Fetches a commit by its id; what cannot be had stays missing.
 pub fn missing_commit(repo: &Repo, commit: CommitId) -> Base {
     match repo.fetch_commit(commit) {
-        Ok(_) => Base::Commit(commit),
+        Ok(()) => Base::Commit(commit),
         Err(_) => Base::Missing(commit),
     }
 }

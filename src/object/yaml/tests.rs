@@ -1,7 +1,5 @@
 //! YAML as kubectl reads it, its places and its bounds.
 
-#![expect(clippy::format_collect, reason = "tests")]
-
 use super::*;
 use crate::object::Object;
 

@@ -275,10 +275,10 @@ mod tests {
 
     #[test]
     fn trees_are_read_as_git_writes_them() {
+        use EntryKind::{Directory, Executable, File, Link, Submodule};
         let data =
             raw(&[("100644", b"a.b"), ("40000", b"a"), ("120000", b"l"), ("160000", b"m"), ("100775", b"x")]);
         let kinds: Vec<_> = parse_tree(&data).unwrap().into_iter().map(|(_, e)| e.kind).collect();
-        use EntryKind::{Directory, Executable, File, Link, Submodule};
         assert_eq!(kinds, [File, Directory, Link, Submodule, Executable]);
     }
 

@@ -229,7 +229,7 @@ fn waits_for_a_live_holder_only_as_long_as_it_is_told() {
     let message = record.outcome.unwrap().message;
     assert!(message.contains("staging is held by run r1 (ada)"), "{message}");
     // After its deadline it is dead, whatever its process does.
-    let later = world.with(|world| world.skip = Duration::from_secs(3600));
+    let later = world.with(|world| world.skip = Duration::from_hours(1));
     assert!(matches!(later.deploy("r2", world.plan(1, &[])), Ended::Recovered(_)));
     assert_eq!(world.names(), ["a"]);
 }

@@ -13,7 +13,7 @@ use crate::support::repo::Scratch;
 /// Address space of the program, in KiB.
 const MEMORY: u64 = 3 << 20;
 /// A guard against a hang, no measurement.
-const TIME: Duration = Duration::from_secs(120);
+const TIME: Duration = Duration::from_mins(2);
 
 /// The graph, by a program that may not take more than `MEMORY`.
 fn bounded(scratch: &Scratch) -> serde_json::Value {

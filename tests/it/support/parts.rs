@@ -34,8 +34,9 @@ fn build() -> PathBuf {
     for name in ["go.mod", "go.sum"] {
         hash.update(fs::read(module.join(name)).unwrap_or_else(|e| panic!("tests/parts/render/{name}: {e}")));
     }
-    let stamp: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let dir = cache().join(format!("render-{stamp}"));
+    let sum = hash.finalize();
+    let stamp = sum.iter().take(8).fold(0u64, |all, byte| all << 8 | u64::from(*byte));
+    let dir = cache().join(format!("render-{stamp:016x}"));
     fs::create_dir_all(&dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()));
     // One process builds, the others wait for it.
     let lock = File::create(dir.join("lock")).unwrap();

@@ -21,7 +21,7 @@ pub fn sources(folder: &str) -> Vec<Source> {
     let mut tests = Vec::new();
     for path in files_below(folder).into_iter().filter(|p| p.strip_suffix(".rs").is_some()) {
         let text = read(&path);
-        let (code, modules) = without_tests(blank(&text));
+        let (code, modules) = without_tests(&blank(&text));
         let home = path.strip_suffix(".rs").unwrap_or(&path);
         let home = home.strip_suffix("/mod").unwrap_or(home);
         tests.extend(modules.into_iter().map(|m| format!("{home}/{m}")));
@@ -89,8 +89,10 @@ impl Source {
 
 fn lines_with(code: &str, what: &str) -> impl Iterator<Item = usize> + use<> {
     let inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let open = !inside(what.chars().next_back());
     let whole = |line: &str, at: usize| {
-        !inside(line[..at].chars().next_back()) && !inside(line[at + what.len()..].chars().next())
+        let after = line[at + what.len()..].chars().next();
+        !inside(line[..at].chars().next_back()) && (open || !inside(after))
     };
     let holds = |line: &str| line.match_indices(what).any(|(at, _)| whole(line, at));
     let found: Vec<usize> = code.lines().enumerate().filter(|(_, l)| holds(l)).map(|(i, _)| i + 1).collect();
@@ -209,9 +211,9 @@ fn char_literal(text: &str) -> usize {
 
 /// The code without items under `#[cfg(test)]`, and the modules among those that
 /// are files of their own.
-fn without_tests(code: String) -> (String, Vec<String>) {
+fn without_tests(code: &str) -> (String, Vec<String>) {
     const MARK: &str = "#[cfg(test)]";
-    let (mut out, mut rest, mut modules) = (String::new(), code.as_str(), Vec::new());
+    let (mut out, mut rest, mut modules) = (String::new(), code, Vec::new());
     while let Some(at) = rest.find(MARK) {
         out.push_str(&rest[..at]);
         let item = &rest[at..];
@@ -250,7 +252,7 @@ fn code_is_told_from_the_rest() {
     let text = "use crate::{a, b::{c, d}}; // crate::e\n/* crate::f /* */ */ let x = \"crate::g \\\" \";\n\
                 fn f<'a>(c: char) { r#\"crate::h\"#; c == '\"'; '\\''; crate::i::j() }\n\
                 #[cfg(test)]\nmod tests;\n#[cfg(test)]\nmod more { use crate::k; }\nuse crate::l;\n";
-    let (code, modules) = without_tests(blank(text));
+    let (code, modules) = without_tests(&blank(text));
     assert_eq!(modules, ["tests"]);
     let source = Source { path: "src/z.rs".into(), text: text.into(), code };
     let names: Vec<String> = source.imports().into_iter().map(|(l, n)| format!("{l}{n}")).collect();

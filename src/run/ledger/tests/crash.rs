@@ -61,7 +61,7 @@ fn every_crash_is_resumed_to_the_same_state() {
             assert!(at > 8, "the sweep ended after {at} events");
             return;
         }
-        let later = world.with(|world| world.skip = Duration::from_secs(3600));
+        let later = world.with(|world| world.skip = Duration::from_hours(1));
         let ended = later.deploy("r2", world.plan(2, &[]));
         let Ended::Recovered(recovered) = ended else { panic!("{at}: {ended:?}") };
         assert_eq!(recovered.run, "r1");
@@ -86,7 +86,7 @@ fn every_crash_is_put_back_where_that_is_asked_for() {
             assert!(put_back > 6);
             return;
         }
-        let later = world.with(|world| world.skip = Duration::from_secs(3600));
+        let later = world.with(|world| world.skip = Duration::from_hours(1));
         let Ended::Recovered(recovered) = later.deploy("r2", world.plan(2, &[])) else { panic!("{at}") };
         if recovered.record["outcome"]["verdict"] == "rolled-back" {
             assert_eq!((digests(&world), world.tree()), (before, tree), "crash at event {at}");
@@ -108,7 +108,7 @@ fn a_crash_while_a_crash_is_ended_is_ended_too() {
             for then in [1, 2, 4, 6, 9] {
                 let world = prepared(on_crash);
                 assert!(world.crash("r1", second(&world), first));
-                let later = world.with(|world| world.skip = Duration::from_secs(1800));
+                let later = world.with(|world| world.skip = Duration::from_mins(30));
                 later.crash("r2", world.plan(2, &[]), then);
                 finish(&world, || {
                     if digests(&world) == digests(&clean) { world.plan(2, &[]) } else { second(&world) }
@@ -124,7 +124,7 @@ fn a_crash_while_a_crash_is_ended_is_ended_too() {
 fn the_outcome_of_a_dead_run_says_who_ended_it() {
     let world = prepared(OnCrash::Resume);
     world.crash("r1", second(&world), 2);
-    let later = world.with(|world| world.skip = Duration::from_secs(3600));
+    let later = world.with(|world| world.skip = Duration::from_hours(1));
     let Ended::Recovered(recovered) = later.deploy("r2", world.plan(2, &[])) else { panic!() };
     let files = world.repo.files(world.tip().unwrap()).unwrap();
     let outcome = entry(&files, recovered.seq).unwrap();

@@ -83,7 +83,7 @@ fn a_run_that_was_taken_over_writes_nothing_more() {
             seen.set(seen.get() + 1);
             if seen.get() == stop && *event != Event::Concluded {
                 // It sleeps past its deadline, and another run takes over.
-                let later = world.with(|world| world.skip = Duration::from_secs(3600));
+                let later = world.with(|world| world.skip = Duration::from_hours(1));
                 assert!(matches!(later.deploy("r2", world.plan(2, &[])), Ended::Recovered(_)));
                 tip.set(world.tip());
             }

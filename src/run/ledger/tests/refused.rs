@@ -85,7 +85,7 @@ fn a_refused_intent_writes_nothing_and_a_refused_outcome_is_ended_by_the_next_ru
     let refused = world.try_deploy("r1", plan(&world));
     let Err(RunError::OutcomeRefused { record, .. }) = refused else { panic!("{refused:?}") };
     assert_eq!(verdict(&record), OutcomeKind::Done);
-    let later = world.with(|world| world.skip = std::time::Duration::from_secs(3600));
+    let later = world.with(|world| world.skip = std::time::Duration::from_hours(1));
     later.deploy("r2", plan(&world));
     assert_eq!(world.snapshot().state.at.lease, None);
     assert_eq!(world.problems(), []);

@@ -221,7 +221,7 @@ impl World {
             now: &move || SystemTime::now() + skip,
             cancel: &self.cancel,
             wait: self.wait,
-            lease: Duration::from_secs(600),
+            lease: Duration::from_mins(10),
             patience: Duration::ZERO,
             on_failure: self.on_failure,
             on_crash: self.on_crash,
