@@ -18,7 +18,7 @@ use crate::graph::Graph;
 use crate::name::{AppKey, CommitId, Environment};
 use crate::object::canonical;
 use crate::outside::git::{CommitFiles, GitError, Repo};
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, Severity};
 
 /// What a run compares with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
