@@ -20,10 +20,12 @@ pub mod kustomization;
 pub mod link;
 pub mod luigi_app;
 mod overlay;
+mod paths;
 pub mod roots;
 pub mod scope;
 pub mod shape;
 pub mod substitute;
+pub mod values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,6 +60,9 @@ pub struct Catalog {
     pub apps: BTreeMap<AppKey, App>,
     /// Everything wrong, sorted; each once.
     pub problems: Vec<Problem>,
+    /// How parents that luigi.yaml names are rendered: they are no apps, but
+    /// what they render is.
+    pub roots: Vec<(Environment, Job)>,
 }
 
 impl Catalog {
@@ -71,6 +76,7 @@ impl Catalog {
     pub fn absorb(&mut self, other: Self) {
         self.apps.extend(other.apps);
         self.problems.extend(other.problems);
+        self.roots.extend(other.roots);
     }
 }
 

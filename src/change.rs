@@ -212,6 +212,11 @@ fn differences(before: &App, after: &App, trees: &mut TreeDiff<'_>) -> Result<Ve
     if out.is_empty() && settings(old) != settings(new) {
         out.push(Difference::Settings { path: after.place.file.clone() });
     }
+    // A file beside those that are read. Rendering tells whether it matters;
+    // where it cannot, it counts.
+    if out.is_empty() {
+        inputs(&old.around, &new.around, trees, &mut out)?;
+    }
     Ok(out)
 }
 

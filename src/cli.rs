@@ -8,6 +8,7 @@ mod demo;
 mod graph;
 mod output;
 mod plan;
+mod prove;
 mod run;
 mod small;
 
@@ -38,6 +39,7 @@ fn dispatch(args: &Args, output: &Output) -> Result<u8, RunError> {
         Command::Restore(restore) => carry::restore(global, restore, output),
         Command::Verify(verify) => carry::verify(global, verify, output),
         Command::Graph(graph) => graph::run(global, graph, output),
+        Command::Prove(prove) => prove::run(global, prove, output),
         Command::Init(init) => small::init(global, init, output),
         Command::Explain(explain) => small::explain(explain, output),
         Command::Demo(demo) => demo::run(global, demo, output),

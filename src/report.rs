@@ -18,6 +18,7 @@ pub mod github;
 pub mod json;
 pub mod markdown;
 pub mod mermaid;
+pub mod proof;
 pub mod reference;
 pub mod text;
 pub mod view;

@@ -8,6 +8,7 @@ pub mod deploying;
 pub mod error;
 pub mod ledger;
 pub mod planning;
+pub mod prove;
 pub mod reading;
 pub mod rendering;
 pub mod world;

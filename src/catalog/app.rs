@@ -106,6 +106,9 @@ pub enum AppRef {
 pub struct Content {
     /// Every file and folder of this repository, at this commit.
     pub inputs: BTreeMap<RepoPath, Input>,
+    /// The folders that the content lies in, as wholes: what counts where
+    /// rendering fails, and nobody knows what it would have read.
+    pub around: BTreeMap<RepoPath, Input>,
     /// Inputs that are elsewhere: charts, bases, child repositories.
     pub remotes: Vec<Remote>,
     /// Inputs that cannot be followed: each makes the app unknown, and unknown

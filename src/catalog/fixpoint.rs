@@ -5,8 +5,10 @@
 //! that apps wait for turn up on the way; when nothing more can, what is missing
 //! is assumed or said.
 
+mod parents;
 mod register;
 mod roots_of;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,14 +16,14 @@ use std::sync::Arc;
 use super::app::{App, Carried, Content, Format, Parent, Unknown};
 use super::doc::Doc;
 use super::flux::{self, Read};
-use super::format::{Context, Stage, job, kustomize};
+use super::format::{Context, Stage};
 use super::job::{Input, Job, Tool};
-use super::kinds::{ConfigMaps, FluxSources, Fresh, Kind, kind, misread};
+use super::kinds::{FluxSources, Kind, kind, misread};
 use super::scope::Scope;
-use super::{Catalog, Reading, Request, argo, helm_release, job_key, luigi_app, roots};
-use crate::config::AppsKind;
+use super::values::{Named, ValueSources, with_digests};
+use super::{Catalog, Reading, Request, argo, helm_release, job_key, luigi_app, paths, roots};
 use crate::files::ReadError;
-use crate::name::{AppId, AppKey, RepoPath};
+use crate::name::{AppId, AppKey, Environment, RepoPath};
 use crate::problem::{Code, Place, Problem, Severity};
 
 /// Parents of parents, at most.
@@ -48,6 +50,8 @@ struct Slot {
     state: State,
     /// A field that could not be read: the content may hold more than is seen.
     flaw: Option<Unknown>,
+    /// Whether all that its content defines is registered.
+    searched: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +71,7 @@ struct Fixpoint<'a> {
     sources: FluxSources,
     /// How each source was found, by kind, namespace and name.
     source_ranks: BTreeMap<(String, String, String), Rank>,
-    config_maps: ConfigMaps,
+    values: ValueSources,
     slots: BTreeMap<AppId, Slot>,
     /// The best definition of each app so far, and who holds it.
     ranks: BTreeMap<AppId, (Rank, Parent)>,
@@ -75,18 +79,23 @@ struct Fixpoint<'a> {
     pinned: BTreeMap<AppId, register::Pin>,
     /// The least rank that each app was met with.
     seen: BTreeMap<AppId, Rank>,
-    /// Apps whose content is read for the ConfigMaps in it.
+    /// Apps whose content is read for the ConfigMaps and Secrets in it.
     forced: BTreeSet<AppId>,
     problems: BTreeSet<Problem>,
     pending: BTreeMap<crate::name::Digest, (String, Job)>,
+    root_jobs: Vec<(Environment, Job)>,
+    /// ConfigMaps that contents were read without.
+    without: BTreeSet<Named>,
+    /// Those of them that turned up after all, for the next beginning.
+    late: ValueSources,
     restart: bool,
     progress: bool,
 }
 
 /// Reads one environment; see [`super::read`].
 pub fn read(request: &Request<'_>) -> Result<Reading, ReadError> {
-    let mut ranks = BTreeMap::new();
-    let mut pinned = BTreeMap::new();
+    let (mut ranks, mut pinned) = (BTreeMap::new(), BTreeMap::new());
+    let mut late = ValueSources::default();
     loop {
         let mut fixpoint = Fixpoint {
             request,
@@ -94,7 +103,7 @@ pub fn read(request: &Request<'_>) -> Result<Reading, ReadError> {
             stage: Stage::Searching,
             sources: FluxSources::default(),
             source_ranks: BTreeMap::new(),
-            config_maps: ConfigMaps::default(),
+            values: late.clone(),
             slots: BTreeMap::new(),
             ranks,
             pinned: std::mem::take(&mut pinned),
@@ -102,6 +111,9 @@ pub fn read(request: &Request<'_>) -> Result<Reading, ReadError> {
             forced: BTreeSet::new(),
             problems: BTreeSet::new(),
             pending: BTreeMap::new(),
+            root_jobs: Vec::new(),
+            without: BTreeSet::new(),
+            late,
             restart: false,
             progress: false,
         };
@@ -109,14 +121,15 @@ pub fn read(request: &Request<'_>) -> Result<Reading, ReadError> {
         fixpoint.run()?;
         if !fixpoint.restart {
             match fixpoint.lost() {
-                None => return Ok(fixpoint.finish()),
+                None => return fixpoint.finish(),
                 Some(lost) => (ranks, pinned) = lost,
             }
+            late = fixpoint.late;
             continue;
         }
-        pinned = fixpoint.pinned;
-        // A better definition of an app was found: begin again knowing that.
-        ranks = fixpoint.ranks;
+        // A better definition of an app was found, or a ConfigMap that one was
+        // read without, such as its own: begin again knowing that.
+        (ranks, pinned, late) = (fixpoint.ranks, fixpoint.pinned, fixpoint.late);
     }
 }
 
@@ -133,7 +146,7 @@ impl Fixpoint<'_> {
             environment: self.request.environment,
             scope: &self.scope,
             sources: &self.sources,
-            config_maps: &self.config_maps,
+            values: &self.values,
             stage: self.stage,
         }
     }
@@ -153,12 +166,16 @@ impl Fixpoint<'_> {
             if self.progress {
                 continue;
             }
-            if !self.pending.is_empty() || self.ids(State::Open).is_empty() {
+            if !self.pending.is_empty() {
                 return Ok(());
             }
-            if self.stage == Stage::Searching && !self.search_config_maps(&waiting)? {
-                self.stage = Stage::Settled;
+            if self.search_values(waiting)? {
+                continue;
             }
+            if self.ids(State::Open).is_empty() {
+                return Ok(());
+            }
+            self.stage = Stage::Settled;
         }
     }
 
@@ -166,69 +183,8 @@ impl Fixpoint<'_> {
         self.slots.iter().filter(|(_, s)| s.state == state).map(|(id, _)| id.clone()).collect()
     }
 
-    /// The entries of `apps`.
-    fn roots(&mut self) -> Result<(), ReadError> {
-        let request = *self.request;
-        let Some(environment) = request.config.environments.get(request.environment) else { return Ok(()) };
-        for entry in &environment.apps {
-            match &entry.what {
-                AppsKind::Files(glob) => {
-                    let (files, problems) = roots::matching(request.files, glob)?;
-                    self.problems.extend(problems);
-                    if files.is_empty() {
-                        self.no_match(glob, &entry.place)?;
-                    }
-                    request.parses.warm(request.files, &files)?;
-                    for (path, id) in files {
-                        let parsed = request.parses.get(request.files, &path, id)?;
-                        self.problems.extend(parsed.1.iter().cloned());
-                        for doc in &parsed.0 {
-                            self.register(doc, Rank::Raw, &Parent::Root, 0);
-                        }
-                    }
-                }
-                AppsKind::Kustomize(path) => {
-                    let context = self.context();
-                    let mut closure = context.closure(&[]);
-                    let tool = kustomize(&mut closure, path, None, &entry.place)?;
-                    let job = job(&closure, &[], tool, None);
-                    let found = (closure.problems, closure.not_rendered);
-                    self.root_parent(path, job, found, &entry.place)?;
-                }
-                AppsKind::Helm { path, value_files } => {
-                    let (job, found) = self.root_chart(path, value_files, &entry.place)?;
-                    self.root_parent(path, job, found, &entry.place)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A parent that luigi.yaml names: it is no app, but what it renders are.
-    fn root_parent(
-        &mut self,
-        path: &RepoPath,
-        job: Job,
-        (problems, not_rendered): (Vec<Problem>, BTreeSet<String>),
-        place: &Place,
-    ) -> Result<(), ReadError> {
-        let broken = problems.iter().any(|p| p.severity == Severity::Error);
-        self.problems.extend(problems);
-        if broken || !not_rendered.is_empty() {
-            let why: Vec<String> = not_rendered.into_iter().collect();
-            let message = format!("{path} was not rendered {}", why.join(", "));
-            self.add(Problem::new(Code::ParentNotRendered, Some(place.clone()), message.trim_end()));
-            return Ok(());
-        }
-        let inputs = job.inputs.clone();
-        if let Some(docs) = self.rendered(&format!("parent {path}"), &job, place)? {
-            self.register_rendered(docs, &inputs, &Parent::Root, 0, &Place::file(path.as_str()))?;
-        }
-        Ok(())
-    }
-
     /// Reads an app's content. Returns the ConfigMaps it waits for.
-    fn read_content(&mut self, id: &AppId) -> Result<Vec<(String, String)>, ReadError> {
+    fn read_content(&mut self, id: &AppId) -> Result<Vec<Named>, ReadError> {
         let Some(slot) = self.slots.get(id) else { return Ok(Vec::new()) };
         let context = self.context();
         let content = match slot.app.format {
@@ -236,8 +192,11 @@ impl Fixpoint<'_> {
             Format::ArgoApplication => argo::read(&context, &slot.app, &slot.doc)?,
             Format::FluxHelmRelease => helm_release::read(&context, &slot.app, &slot.doc)?,
             Format::FluxKustomization => match flux::read(&context, &slot.app, &slot.doc)? {
-                Read::Waits { config_maps } => return Ok(config_maps),
-                Read::Content(content) => Some(*content),
+                Read::Waits { values } => return Ok(values),
+                Read::Content { content, without } => {
+                    self.without.extend(without);
+                    Some(*content)
+                }
             },
         };
         if let Some(content) = content
@@ -254,10 +213,9 @@ impl Fixpoint<'_> {
     /// Registers what an app's content defines, if it does.
     fn expand(&mut self, id: &AppId) -> Result<(), ReadError> {
         let Some(slot) = self.slots.get(id) else { return Ok(()) };
-        let forced = self.forced.contains(id);
-        let parent = slot.app.carried == Carried::OwnStep
-            && (forced || roots::may_define(self.request, &slot.app.content, &slot.doc)?);
-        if !parent {
+        let own = slot.app.carried == Carried::OwnStep;
+        let defines = own && roots::may_define(self.request, &slot.app.content, &slot.doc)?;
+        if !defines && !(own && self.forced.contains(id)) {
             return self.expanded(id);
         }
         let (place, depth) = (slot.app.place.clone(), slot.depth + 1);
@@ -272,9 +230,12 @@ impl Fixpoint<'_> {
             let mut why = content.not_rendered.clone();
             why.extend(content.unknown.iter().map(|u| u.why.clone()));
             let why = if why.is_empty() { "its content has problems".to_owned() } else { why.join(", ") };
-            let message = format!("{id} may define apps and was not rendered: {why}");
-            let key = AppKey { environment: self.request.environment.clone(), app: id.clone() };
-            self.add(Problem::new(Code::ParentNotRendered, Some(place), message).of(&key));
+            // One that is looked at for its ConfigMaps alone hides no apps.
+            if defines {
+                let message = format!("{id} may define apps and was not rendered: {why}");
+                let key = AppKey { environment: self.request.environment.clone(), app: id.clone() };
+                self.add(Problem::new(Code::ParentNotRendered, Some(place), message).of(&key));
+            }
             return self.expanded(id);
         }
         let parent = Parent::App(id.clone());
@@ -288,12 +249,17 @@ impl Fixpoint<'_> {
                         self.register(doc, Rank::Plain, &parent, depth);
                     }
                 }
+            } else if !defines && matches!(self.request.renders.get(&job_key(job)), Some(Err(_))) {
+                // Whoever deploys it is told; nothing is hidden here.
             } else {
                 match self.rendered(&id.to_string(), job, &place)? {
                     Some(docs) => self.register_rendered(docs, &job.inputs, &parent, depth, &place)?,
                     None => done = false,
                 }
             }
+        }
+        if let Some(slot) = self.slots.get_mut(id) {
+            slot.searched = true;
         }
         if done { self.expanded(id) } else { Ok(()) }
     }
@@ -366,7 +332,7 @@ impl Fixpoint<'_> {
                 self.add(Problem::new(Code::ProjectIgnored, Some(doc.place.clone()), message));
             }
             Kind::Source => self.register_source(doc, rank),
-            Kind::ConfigMap => self.progress |= self.config_maps.insert(doc) == Fresh::New,
+            Kind::Values => self.register_values(doc),
             Kind::Other => {
                 if let Some((field, message)) = misread(doc) {
                     self.add(Problem::new(Code::AppField, Some(doc.place_of(&[field])), message));
@@ -375,31 +341,10 @@ impl Fixpoint<'_> {
         }
     }
 
-    /// Looks for ConfigMaps in the content of apps that define no apps. Returns
-    /// whether any such content is worth reading.
-    fn search_config_maps(&mut self, wanted: &[(String, String)]) -> Result<bool, ReadError> {
-        if wanted.is_empty() {
-            return Ok(false);
-        }
-        let mut found = Vec::new();
-        for (id, slot) in &self.slots {
-            let open = slot.state == State::Expanded && !self.forced.contains(id);
-            if open && roots::mentions_config_map(self.request, &slot.app.content, wanted)? {
-                found.push(id.clone());
-            }
-        }
-        for id in &found {
-            self.forced.insert(id.clone());
-            if let Some(slot) = self.slots.get_mut(id) {
-                slot.state = State::Read;
-            }
-        }
-        Ok(!found.is_empty())
-    }
-
-    fn finish(mut self) -> Reading {
+    fn finish(mut self) -> Result<Reading, ReadError> {
         let mut apps = BTreeMap::new();
         for (id, slot) in std::mem::take(&mut self.slots) {
+            let slot_values = slot.values_from();
             let mut app = slot.app;
             let key = AppKey { environment: self.request.environment.clone(), app: id };
             self.problems.extend(app.content.problems.iter().cloned().map(|p| match p.severity {
@@ -407,17 +352,15 @@ impl Fixpoint<'_> {
                 Severity::Note => p,
                 Severity::Error | Severity::Warning => p.of(&key),
             }));
-            if app.format == Format::FluxHelmRelease {
-                app.definition =
-                    helm_release::with_values_from(&self.config_maps, &slot.doc, &app.definition);
-            }
+            app.definition = with_digests(&self.values, app.format, &slot_values, &app.definition);
+            app.content.around = paths::around(self.request.files, &app)?;
             apps.insert(key, app);
         }
         let problems = self.problems.into_iter().collect();
-        Reading {
-            catalog: Catalog { apps, problems },
+        Ok(Reading {
+            catalog: Catalog { apps, problems, roots: self.root_jobs },
             pending: self.pending.into_values().collect(),
             scope: self.scope,
-        }
+        })
     }
 }

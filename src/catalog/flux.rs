@@ -17,6 +17,7 @@ use super::job::{Mount, Substitute, UnknownVariable};
 use super::kustomization::FILE_NAMES;
 use super::overlay;
 use super::scope::Meaning;
+use super::values::{self, Named};
 use crate::files::{EntryKind, Next, ReadError, find, walk};
 use crate::name::{AppId, RepoPath};
 use crate::problem::{Code, Place, Problem};
@@ -171,13 +172,24 @@ pub fn named(doc: &Doc) -> Option<String> {
 
 /// What reading a `Kustomization` came to.
 pub enum Read {
-    /// It waits for a source or a ConfigMap.
+    /// It waits for a source, a ConfigMap or a Secret.
     Waits {
-        /// ConfigMaps it waits for, as namespace and name.
-        config_maps: Vec<(String, String)>,
+        /// ConfigMaps and Secrets it waits for.
+        values: Vec<Named>,
     },
     /// Its content; with what Luigi had to assume.
-    Content(Box<Content>),
+    Content {
+        /// The content.
+        content: Box<Content>,
+        /// ConfigMaps and Secrets it was read without.
+        without: Vec<Named>,
+    },
+}
+
+impl Read {
+    fn content(content: Content) -> Self {
+        Self::Content { content: Box::new(content), without: Vec::new() }
+    }
 }
 
 /// The content of a `Kustomization`.
@@ -192,7 +204,7 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadErr
         Ok(path) => path,
         Err(error) => {
             let problem = Problem::new(Code::PathEscapes, Some(place), error.to_string());
-            return Ok(Read::Content(Box::new(Content { problems: vec![problem], ..Content::default() })));
+            return Ok(Read::content(Content { problems: vec![problem], ..Content::default() }));
         }
     };
     let mut notes = Vec::new();
@@ -205,9 +217,9 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadErr
             notes.push(Problem::new(Code::SourceAssumed, Some(place), message));
             mounts
         }
-        Origin::Wait => return Ok(Read::Waits { config_maps: Vec::new() }),
+        Origin::Wait => return Ok(Read::Waits { values: Vec::new() }),
         Origin::Elsewhere { what, revision } => {
-            return Ok(Read::Content(Box::new(elsewhere(&what, &revision))));
+            return Ok(Read::content(elsewhere(&what, &revision)));
         }
         Origin::Nowhere => {
             let exists = matches!(context.closure(&[]).locate(&path, &place)?.what, What::Tree(_));
@@ -217,7 +229,7 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadErr
                 let problem = Problem::new(Code::SourceUnknown, Some(source), message);
                 let mut content = elsewhere(&format!("{kind} {namespace}/{name}"), "");
                 content.problems.push(problem);
-                return Ok(Read::Content(Box::new(content)));
+                return Ok(Read::content(content));
             }
             let message = format!(
                 "{kind} {namespace}/{name} is defined nowhere; {path} exists here, so this repository is taken"
@@ -228,11 +240,11 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadErr
     };
     let (substitute, missing) = substitution(context, doc, own, &mut notes);
     if !missing.is_empty() && context.stage == Stage::Searching {
-        return Ok(Read::Waits { config_maps: missing });
+        return Ok(Read::Waits { values: missing });
     }
     let mut content = kustomization(context, doc, &path, &mounts, substitute, &place)?;
     content.problems.extend(notes);
-    Ok(Read::Content(Box::new(content)))
+    Ok(Read::Content { content: Box::new(content), without: missing })
 }
 
 fn elsewhere(what: &str, revision: &str) -> Content {
@@ -336,34 +348,34 @@ fn substitution(
     doc: &Doc,
     namespace: &str,
     notes: &mut Vec<Problem>,
-) -> (Option<Substitute>, Vec<(String, String)>) {
+) -> (Option<Substitute>, Vec<Named>) {
     let Some(post) = doc.at(&["spec", "postBuild"]) else { return (None, Vec::new()) };
     let mut variables = BTreeMap::new();
     let mut unknown = UnknownVariable::Empty;
     let mut missing = Vec::new();
-    let from = at(post, &["substituteFrom"]).and_then(Json::as_array);
-    for (i, item) in from.into_iter().flatten().enumerate() {
-        let text = |key: &str| at(item, &[key]).and_then(Json::as_str).unwrap_or("");
-        if text("kind") != "ConfigMap" {
+    let optional = |i: usize| {
+        let item = at(post, &["substituteFrom"]).and_then(|list| list.get(i));
+        item.and_then(|item| at(item, &["optional"])).and_then(Json::as_bool).unwrap_or(false)
+    };
+    for (i, named) in values::named(Format::FluxKustomization, doc, namespace).into_iter().enumerate() {
+        if named.kind != "ConfigMap" {
             unknown = UnknownVariable::Keep;
             continue;
         }
-        match context.config_maps.get(namespace, text("name")) {
-            Some(data) => variables.extend(data.clone()),
-            None => {
-                missing.push((namespace.to_owned(), text("name").to_owned()));
-                unknown = UnknownVariable::Keep;
-                let optional = at(item, &["optional"]).and_then(Json::as_bool).unwrap_or(false);
-                if context.stage == Stage::Settled && !optional {
-                    let place = doc.place_of(&["spec", "postBuild", "substituteFrom", &i.to_string()]);
-                    let message = format!(
-                        "ConfigMap {namespace}/{} is not in this repository; its variables stay as they are",
-                        text("name")
-                    );
-                    notes.push(Problem::new(Code::ContentUnknown, Some(place), message));
-                }
-            }
+        if let Some(texts) = context.values.get(&named) {
+            variables.extend(texts.clone());
+            continue;
         }
+        unknown = UnknownVariable::Keep;
+        if context.stage == Stage::Settled && !optional(i) {
+            let place = doc.place_of(&["spec", "postBuild", "substituteFrom", &i.to_string()]);
+            let message = format!(
+                "ConfigMap {namespace}/{} is not in this repository; its variables stay as they are",
+                named.name
+            );
+            notes.push(Problem::new(Code::ContentUnknown, Some(place), message));
+        }
+        missing.push(named);
     }
     for (key, value) in at(post, &["substitute"]).and_then(Json::as_object).into_iter().flatten() {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

@@ -3,7 +3,7 @@
 //!
 //! Knows no format itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -14,8 +14,9 @@ use super::doc::{Doc, Parses};
 use super::job::{
     Crds, Dependency, Depth, Helm, Job, Kustomize, Mount, Plain, Set, Substitute, Tool, Values,
 };
-use super::kinds::{ConfigMaps, FluxSources};
+use super::kinds::FluxSources;
 use super::scope::{Scope, is_exact};
+use super::values::ValueSources;
 use crate::config::Config;
 use crate::files::{Files, ReadError};
 use crate::name::{AppId, AppKey, Environment, RepoPath};
@@ -36,8 +37,8 @@ pub struct Context<'a> {
     pub scope: &'a Scope,
     /// Flux sources found so far.
     pub sources: &'a FluxSources,
-    /// ConfigMaps found so far.
-    pub config_maps: &'a ConfigMaps,
+    /// ConfigMaps and Secrets found so far.
+    pub values: &'a ValueSources,
     /// Whether what is missing may still be found.
     pub stage: Stage,
 }
@@ -214,6 +215,7 @@ pub fn content(mut closure: Closure<'_>, jobs: Vec<Job>) -> Content {
     });
     Content {
         inputs: closure.inputs,
+        around: BTreeMap::new(),
         remotes: closure.remotes.into_iter().collect(),
         unknown: closure.unknown.into_iter().collect(),
         jobs,

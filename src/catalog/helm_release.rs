@@ -7,17 +7,16 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::app::{App, Carried, Content, Format, Parent};
 use super::closure::{Closure, What};
-use super::doc::{Doc, at};
+use super::doc::Doc;
 use super::flux::{Origin, origin};
 use super::format::{Context, Header, HelmOptions, content, depends_on, job, remote};
 use super::job::Values;
-use super::kinds::ConfigMaps;
 use crate::files::ReadError;
-use crate::name::{AppId, Digest, RepoPath};
+use crate::name::{AppId, RepoPath};
 use crate::problem::{Code, Problem, Severity};
 
 /// Everything but the content.
@@ -35,27 +34,6 @@ pub fn header(context: &Context<'_>, doc: &Arc<Doc>, id: AppId, parent: Parent) 
     }
     depends_on(doc, "HelmRelease", &mut header);
     header
-}
-
-/// The definition together with the ConfigMaps that it takes values from: their
-/// content is part of what is deployed.
-pub fn with_values_from(config_maps: &ConfigMaps, doc: &Doc, definition: &Arc<Json>) -> Arc<Json> {
-    let Some(list) = doc.at(&["spec", "valuesFrom"]).and_then(Json::as_array) else {
-        return Arc::clone(definition);
-    };
-    let mut seen = serde_json::Map::new();
-    for item in list {
-        let name = at(item, &["name"]).and_then(Json::as_str).unwrap_or("");
-        if let Some(data) = config_maps.get(doc.namespace(), name) {
-            seen.insert(name.to_owned(), json!(Digest::of(json!(data).to_string().as_bytes())));
-        }
-    }
-    if seen.is_empty() {
-        return Arc::clone(definition);
-    }
-    let mut definition = (**definition).clone();
-    definition["valuesFrom"] = Json::Object(seen);
-    Arc::new(definition)
 }
 
 /// The content, or `None` while a source may still be found.

@@ -14,8 +14,9 @@ use super::app::{Format, Parent};
 use super::doc::{Doc, Parses};
 use super::format::{Context, Stage};
 use super::job::Input;
-use super::kinds::{ConfigMaps, FluxSources, Kind, kind, may_define_apps};
+use super::kinds::{FluxSources, Kind, kind, may_define_apps};
 use super::scope::{PathHere, Scope, most_named};
+use super::values::ValueSources;
 use super::{argo, flux, luigi_app};
 use crate::config::{Apps, AppsKind, Config, Engine, EnvironmentConfig};
 use crate::files::{EntryKind, Files, Next, ReadError, bounded, find, walk};
@@ -156,7 +157,7 @@ impl Survey<'_> {
     /// The files of definitions that no other app's content holds.
     fn roots(&mut self) -> Result<BTreeSet<RepoPath>, ReadError> {
         let mut sources = FluxSources::default();
-        let maps = ConfigMaps::default();
+        let maps = ValueSources::default();
         for doc in self.docs.iter().filter(|d| kind(d) == Kind::Source) {
             sources.insert(Arc::clone(doc));
         }
@@ -170,7 +171,7 @@ impl Survey<'_> {
             environment: &environment,
             scope: &scope,
             sources: &sources,
-            config_maps: &maps,
+            values: &maps,
             stage: Stage::Settled,
         };
         let has = |wanted: Format| self.docs.iter().any(|d| kind(d) == Kind::App(wanted));
@@ -232,7 +233,7 @@ impl Survey<'_> {
             Kind::App(Format::FluxKustomization) => {
                 let header = flux::header(context, doc, id, Parent::Root);
                 match flux::read(context, &header.app, doc)? {
-                    flux::Read::Content(content) => Some(*content),
+                    flux::Read::Content { content, .. } => Some(*content),
                     flux::Read::Waits { .. } => None,
                 }
             }
@@ -240,7 +241,7 @@ impl Survey<'_> {
             | Kind::ApplicationSet
             | Kind::AppProject
             | Kind::Source
-            | Kind::ConfigMap
+            | Kind::Values
             | Kind::Other => None,
         };
         let mut out = Vec::new();
@@ -293,7 +294,7 @@ impl Survey<'_> {
                 Kind::App(Format::FluxHelmRelease)
                 | Kind::ApplicationSet
                 | Kind::AppProject
-                | Kind::ConfigMap
+                | Kind::Values
                 | Kind::Other => Vec::new(),
             };
             branches.extend(doc.text(&["spec", "source", "targetRevision"]).map(str::to_owned));

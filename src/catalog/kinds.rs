@@ -5,8 +5,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value as Json;
-
 use super::app::Format;
 use super::doc::Doc;
 
@@ -21,8 +19,8 @@ pub enum Kind {
     AppProject,
     /// A Flux source.
     Source,
-    /// A ConfigMap: Flux substitutes from it.
-    ConfigMap,
+    /// A ConfigMap or Secret: Flux takes values from it.
+    Values,
     /// Anything else.
     Other,
 }
@@ -37,7 +35,7 @@ pub fn kind(doc: &Doc) -> Kind {
         ("kustomize.toolkit.fluxcd.io", "Kustomization") => Kind::App(Format::FluxKustomization),
         ("helm.toolkit.fluxcd.io", "HelmRelease") => Kind::App(Format::FluxHelmRelease),
         ("source.toolkit.fluxcd.io" | "source.extensions.fluxcd.io", _) => Kind::Source,
-        ("", "ConfigMap") => Kind::ConfigMap,
+        ("", "ConfigMap" | "Secret") => Kind::Values,
         _ => Kind::Other,
     }
 }
@@ -128,32 +126,6 @@ impl FluxSources {
     /// Every source of a kind in a namespace.
     pub fn of_kind<'a>(&'a self, kind: &'a str, namespace: &'a str) -> impl Iterator<Item = &'a Arc<Doc>> {
         self.by_key.iter().filter(move |((k, n, _), _)| k == kind && n == namespace).map(|(_, doc)| doc)
-    }
-}
-
-/// ConfigMaps' data by namespace and name.
-#[derive(Debug, Default)]
-pub struct ConfigMaps {
-    by_name: BTreeMap<(String, String), BTreeMap<String, String>>,
-}
-
-impl ConfigMaps {
-    /// Takes a ConfigMap. The first of a name stays.
-    pub fn insert(&mut self, doc: &Doc) -> Fresh {
-        let key = (doc.namespace().to_owned(), doc.name().to_owned());
-        if self.by_name.contains_key(&key) {
-            return Fresh::Known;
-        }
-        let data = doc.at(&["data"]).and_then(Json::as_object);
-        let data = data.into_iter().flatten();
-        let data = data.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect();
-        self.by_name.insert(key, data);
-        Fresh::New
-    }
-
-    /// A ConfigMap's data.
-    pub fn get(&self, namespace: &str, name: &str) -> Option<&BTreeMap<String, String>> {
-        self.by_name.get(&(namespace.to_owned(), name.to_owned()))
     }
 }
 

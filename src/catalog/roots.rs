@@ -3,7 +3,7 @@
 //!
 //! Decides nothing about what is found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use globset::{Glob, GlobBuilder, GlobMatcher};
@@ -16,6 +16,7 @@ use super::doc::Doc;
 use super::job::{Depth, Input, Job, Plain};
 use super::kinds::may_define_apps;
 use super::link::{self, End};
+use super::values::Named;
 use crate::files::{Entry, EntryKind, Files, Next, ReadError, bounded, walk};
 use crate::name::{ObjectId, RepoPath};
 use crate::problem::{Code, Place, Problem};
@@ -187,18 +188,19 @@ fn tree_defines(request: &Request<'_>, path: &RepoPath, id: ObjectId) -> Result<
     })
 }
 
-/// Whether some file of the content names one of these ConfigMaps.
-pub fn mentions_config_map(
+/// Whether some manifest of the content mentions one of these names.
+pub fn mentions(
     request: &Request<'_>,
     content: &Content,
-    wanted: &[(String, String)],
+    wanted: &BTreeSet<Named>,
 ) -> Result<bool, ReadError> {
-    let mentions = |text: &[u8]| {
-        let text = String::from_utf8_lossy(text);
-        wanted.iter().any(|(_, name)| text.contains(name.as_str()))
-    };
     for (path, id) in blobs(request.files, &content.inputs)? {
-        if is_manifest(path.file_name()) && bounded(request.files, id)?.is_some_and(|text| mentions(&text)) {
+        if !is_manifest(path.file_name()) {
+            continue;
+        }
+        let Some(bytes) = bounded(request.files, id)? else { continue };
+        let text = String::from_utf8_lossy(&bytes);
+        if wanted.iter().any(|named| text.contains(named.name.as_str())) {
             return Ok(true);
         }
     }

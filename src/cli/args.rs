@@ -58,6 +58,8 @@ pub enum Command {
     Verify(Verify),
     /// The apps and who needs whom; which are affected
     Graph(Graph),
+    /// Compare the affected set with rendering every app, over this repository's own history
+    Prove(Prove),
     /// Write the luigi.yaml that this repository would have
     Init(Init),
     /// What a problem code means
@@ -155,6 +157,29 @@ pub enum GraphFormat {
     Mermaid,
     /// Graphviz.
     Dot,
+}
+
+/// `luigi prove`.
+#[derive(Debug, ClapArgs)]
+pub struct Prove {
+    /// Only the newest N commits [default: all]
+    #[arg(long, value_name = "N")]
+    pub last: Option<usize>,
+    /// Only that environment (may be repeated)
+    #[arg(long, short, value_name = "NAME")]
+    pub environment: Vec<String>,
+    /// How to print it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ProveFormat,
+}
+
+/// How a proof is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProveFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
 }
 
 /// `luigi init`.

@@ -17,6 +17,7 @@ use crate::report::text::{self, Style};
 pub struct Output {
     stdout: Style,
     stderr: Style,
+    terminal: bool,
     progress: Mutex<ProgressBar>,
 }
 
@@ -39,6 +40,7 @@ impl Output {
         Self {
             stdout: style(std::io::stdout().is_terminal()),
             stderr: style(terminal),
+            terminal,
             progress: Mutex::new(bar),
         }
     }
@@ -81,6 +83,11 @@ impl Output {
             bar.set_message(escape::terminal(what));
             bar.enable_steady_tick(Duration::from_millis(100));
         }
+    }
+
+    /// Shows how far a long run has come: on a terminal in place, else as a line.
+    pub fn step(&self, what: &str) {
+        if self.terminal { self.doing(what) } else { self.say(what) }
     }
 
     /// Shows that an app was rendered.

@@ -15,7 +15,7 @@ use crate::deploy::StepOrder;
 use crate::files::Files;
 use crate::name::{AppId, CommitId, Digest, Environment, RepoPath};
 use crate::problem::Code;
-use crate::record::{LedgerPosition, OutcomeKind, StepResult};
+use crate::record::{API_VERSION, LedgerPosition, OutcomeKind, StepResult};
 
 /// An entry of the ledger.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,15 @@ pub struct EntryStep {
     pub status: String,
     /// Versions of its remote inputs.
     pub pins: Vec<String>,
+}
+
+/// The record that stands before an entry's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Previous {
+    /// Its digest; `None` before the first entry.
+    Known(Option<Digest>),
+    /// It cannot be read, which is told elsewhere.
+    Unknown,
 }
 
 /// Reads an entry. One that is not there is a fault.
@@ -146,6 +155,36 @@ impl Entry {
             status: step.need("result")?.need("status")?.text()?.to_owned(),
             pins: step.get("pins").map_or_else(|| Ok(Vec::new()), |pins| pins.texts())?,
         })
+    }
+
+    /// Whether the record is whole by itself, stands where it says and follows
+    /// `previous`.
+    pub(super) fn holds(&self, bytes: &[u8], previous: Previous) -> Result<(), LedgerError> {
+        if serde_json_canonicalizer::to_vec(&self.value)? != bytes {
+            return Err(self.fault("it is not canonical JSON (RFC 8785): it was written by another program"));
+        }
+        let version = self.api_version()?;
+        if version != API_VERSION {
+            return Err(self.fault(format!("the record is {version}, and this version knows {API_VERSION}")));
+        }
+        let claimed = self.claimed_seq()?;
+        if claimed != self.seq {
+            return Err(self.fault(format!("the record says that it is entry {claimed}")));
+        }
+        let says = self.previous()?;
+        let follows = match previous {
+            Previous::Known(digest) => says == digest,
+            Previous::Unknown => true,
+        };
+        if !follows {
+            return Err(self.fault(format!(
+                "entry {} is not the one that this entry was appended to: one of the two was changed",
+                self.seq.saturating_sub(1)
+            )));
+        }
+        self.kind().map(drop)?;
+        self.environment().map(drop)?;
+        self.steps().map(drop)
     }
 
     pub(super) fn fault(&self, message: impl Into<String>) -> LedgerError {

@@ -1,9 +1,11 @@
 //! One environment out of the ledger's tree.
 //!
-//! Believes what it reads; whether it fits the records is for `verify`.
+//! Goes on from no ledger that is visibly cut or changed; whether all of it fits
+//! the records is for `verify`.
 
 use std::collections::BTreeMap;
 
+use super::entry::{Entry, Previous};
 use super::json::{Field, parse};
 use super::{API_VERSION, DeployedApp, EnvironmentState, Head, LedgerError, LedgerState, path};
 use crate::files::{Entry as FileEntry, EntryKind, Files};
@@ -11,20 +13,73 @@ use crate::name::{AppId, Digest, Environment, RepoPath};
 use crate::object::Object;
 use crate::problem::Code;
 
-/// One environment's state. A branch without `ledger.json` is foreign; an
-/// environment that is not there is empty.
+/// One environment's state, of a ledger that a run may go on from: see
+/// [`intact`]. A branch without `ledger.json` is foreign; an environment that is
+/// not there is empty.
 pub fn read(files: &dyn Files, environment: &Environment) -> Result<LedgerState, LedgerError> {
     require_ledger(files)?;
+    let head = intact(files)?;
+    let state = environment_at(files, environment, head)?;
+    let newest = head.map_or(0, |head| head.seq);
+    let named = |at: RepoPath, seq: Option<u64>| match seq {
+        Some(seq) if seq > newest => {
+            let message = format!("it names entry {seq}, and the newest is {newest}: entries were cut off");
+            Err(LedgerError::fault(Code::LedgerSequence, &at, message))
+        }
+        Some(_) | None => Ok(()),
+    };
+    let of = path::environment(environment);
+    named(path::state(&of), state.at.seq)?;
+    named(path::state(&of), state.at.lease.as_ref().map(|lease| lease.seq))?;
+    for (app, meta) in &state.apps {
+        named(path::meta(&path::app(&of, app)), Some(meta.seq))?;
+    }
+    Ok(state)
+}
+
+/// What a run asks of the entries before it adds one, without reading them all:
+/// none is missing, and the newest is a record that stands in its place and
+/// follows the one before it. The rest of the chain is for `verify`.
+fn intact(files: &dyn Files) -> Result<Option<Head>, LedgerError> {
+    for (seq, number) in (1..).zip(numbers(files)?) {
+        if seq != number {
+            let message = format!("entry {seq} is missing");
+            return Err(LedgerError::fault(Code::LedgerSequence, &path::record(seq), message));
+        }
+    }
+    let Some(head) = head(files)? else { return Ok(None) };
+    let before = match head.seq {
+        1 => None,
+        seq => file(files, &path::record(seq - 1))?.map(|bytes| Digest::of(&bytes)),
+    };
+    let bytes = file(files, &path::record(head.seq))?.unwrap_or_default();
+    Entry::parse(head.seq, &bytes)?.holds(&bytes, Previous::Known(before))?;
+    Ok(Some(head))
+}
+
+/// One environment's state, whatever the entries are.
+pub(super) fn environment_of(
+    files: &dyn Files,
+    environment: &Environment,
+) -> Result<LedgerState, LedgerError> {
+    environment_at(files, environment, head(files)?)
+}
+
+fn environment_at(
+    files: &dyn Files,
+    environment: &Environment,
+    head: Option<Head>,
+) -> Result<LedgerState, LedgerError> {
     let deployed = path::environment(environment);
     let staged = path::staged(environment);
     Ok(LedgerState {
         environment: environment.clone(),
         tree: files.entry(&deployed)?.map(|entry| entry.id),
-        at: state(files, &deployed)?.unwrap_or_default(),
+        at: state_of(files, &deployed)?.unwrap_or_default(),
         apps: apps(files, &deployed)?,
         staged: apps(files, &staged)?,
-        goal: state(files, &staged)?,
-        head: head(files)?,
+        goal: state_of(files, &staged)?,
+        head,
     })
 }
 
@@ -80,7 +135,8 @@ pub(super) fn file(files: &dyn Files, at: &RepoPath) -> Result<Option<Vec<u8>>, 
     }
 }
 
-fn state(files: &dyn Files, of: &RepoPath) -> Result<Option<EnvironmentState>, LedgerError> {
+/// `environment.json` below `environments/<e>` or `staged/<e>`.
+pub(super) fn state_of(files: &dyn Files, of: &RepoPath) -> Result<Option<EnvironmentState>, LedgerError> {
     let at = path::state(of);
     let Some(bytes) = file(files, &at)? else { return Ok(None) };
     Ok(Some(Field::top(&at, &parse(&at, &bytes)?).environment_state()?))

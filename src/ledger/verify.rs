@@ -4,18 +4,20 @@
 //! added by hand. Who signed an entry is for `seal`; whether the newest entries
 //! were cut off is for those who remember a head.
 
+mod changes;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::entry::{Entry, EntryKind as Kind};
+pub use changes::unaccounted;
+
+use super::entry::{Entry, EntryKind as Kind, Previous};
 use super::json::parse;
 use super::read::file;
 use super::{LedgerError, path, require_ledger};
 use crate::files::{Entry as FileEntry, EntryKind, Files, Listing, Next, find, walk};
 use crate::name::{AppId, Digest, Environment, RepoPath};
 use crate::problem::{Code, Place, Problem};
-use crate::record::API_VERSION;
 
 /// Everything that is wrong with the ledger at one tip, sorted. An error only
 /// where an object cannot be read.
@@ -72,43 +74,16 @@ fn chain(files: &dyn Files, found: &mut Vec<Problem>) -> Result<BTreeMap<u64, En
         };
         let digest = Digest::of(&bytes);
         if let Some(entry) = note(found, Entry::parse(seq, &bytes))? {
-            let expected = before.filter(|(last, _)| last + 1 == seq).map(|(_, digest)| digest);
-            note(found, record(&entry, &bytes, expected, last + 1 == seq))?;
+            let previous = match before {
+                _ if last + 1 != seq => Previous::Unknown,
+                before => Previous::Known(before.map(|(_, digest)| digest)),
+            };
+            note(found, entry.holds(&bytes, previous))?;
             entries.insert(seq, entry);
         }
         before = Some((seq, digest));
     }
     Ok(entries)
-}
-
-/// One record by itself, and its tie to the one before.
-fn record(
-    entry: &Entry,
-    bytes: &[u8],
-    previous: Option<Digest>,
-    has_previous: bool,
-) -> Result<(), LedgerError> {
-    if serde_json_canonicalizer::to_vec(&entry.value)? != bytes {
-        return Err(entry.fault("it is not canonical JSON (RFC 8785): it was written by another program"));
-    }
-    let version = entry.api_version()?;
-    if version != API_VERSION {
-        return Err(entry.fault(format!("the record is {version}, and this version knows {API_VERSION}")));
-    }
-    let claimed = entry.claimed_seq()?;
-    if claimed != entry.seq {
-        return Err(entry.fault(format!("the record says that it is entry {claimed}")));
-    }
-    let says = entry.previous()?;
-    if has_previous && says != previous {
-        return Err(entry.fault(format!(
-            "entry {} is not the one that this entry was appended to: one of the two was changed",
-            entry.seq.saturating_sub(1)
-        )));
-    }
-    entry.kind().map(drop)?;
-    entry.environment().map(drop)?;
-    entry.steps().map(drop)
 }
 
 /// The intents that have no outcome, by environment; and every outcome that has

@@ -97,6 +97,22 @@ pub enum GitError {
         /// Why.
         why: String,
     },
+    /// A branch that is only ever added to has lost commits that were seen.
+    #[error(
+        "{branch} at {remote} {is}, and this clone has seen it at {was}: commits were taken from it; if that was meant, `git update-ref -d {tracking}` forgets them"
+    )]
+    WoundBack {
+        /// The branch.
+        branch: String,
+        /// The remote's address.
+        remote: String,
+        /// Where it is now, in words.
+        is: String,
+        /// Where it was.
+        was: CommitId,
+        /// The ref that remembers that.
+        tracking: String,
+    },
     /// An object could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),

@@ -7,6 +7,7 @@
 
 mod archive;
 mod cache;
+mod export;
 mod fence;
 mod folder;
 mod plain;
@@ -25,6 +26,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+pub use export::Export;
 pub use tools::Tools;
 
 use crate::catalog::job::{Helm, Job, Kustomize, Tool};
@@ -164,7 +166,10 @@ impl Renderer {
     /// Renders a job in a full export of its commit, which stays as it is: what
     /// `luigi prove` compares with. Inputs are not looked at, nothing is cached.
     pub fn render_in(&self, dir: &Path, job: &Job) -> Outcome {
-        outcome(self.exported(dir, job))
+        match Export::new(self, dir) {
+            Ok(export) => export.render(job),
+            Err(error) => outcome(Err(vec![no_folder(&error)])),
+        }
     }
 
     /// The versions that a job's objects depend on.
@@ -189,26 +194,6 @@ impl Renderer {
         if !problems.is_empty() {
             return Err(problems);
         }
-        self.content(&Content { top, mounts: &job.mounts }, &private, job)
-    }
-
-    fn exported(&self, dir: &Path, job: &Job) -> Rendered {
-        let fail = |error: std::io::Error| vec![no_folder(&error)];
-        let private = Private::new().map_err(fail)?;
-        let changes = match &job.tool {
-            Tool::Plain(_) => false,
-            Tool::Kustomize(kustomize) => kustomize.replace.is_some(),
-            Tool::Helm(helm) => !helm.dependencies.is_empty(),
-        };
-        let dir = dir.canonicalize().map_err(fail)?;
-        if !changes && job.mounts.is_empty() {
-            return self.content(&Content { top: dir, mounts: &[] }, &private, job);
-        }
-        // Beside the export, so that files can be shared.
-        let beside = dir.parent().unwrap_or(&dir);
-        let copy = tempfile::Builder::new().prefix("luigi-export-").tempdir_in(beside).map_err(fail)?;
-        prepare::share(&dir, copy.path(), &job.mounts).map_err(fail)?;
-        let top = copy.path().canonicalize().map_err(fail)?;
         self.content(&Content { top, mounts: &job.mounts }, &private, job)
     }
 

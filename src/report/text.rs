@@ -9,6 +9,7 @@ mod outcome;
 mod page;
 mod plan;
 mod problems;
+mod prove;
 mod steps;
 
 #[cfg(test)]
@@ -19,3 +20,4 @@ pub use outcome::outcome;
 pub use page::{Ink, Page, Span, Style, span};
 pub use plan::{PlanPage, plan};
 pub use problems::problems;
+pub use prove::prove;

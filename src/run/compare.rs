@@ -18,7 +18,7 @@ use crate::graph::Graph;
 use crate::name::{AppKey, CommitId, Environment};
 use crate::object::canonical;
 use crate::outside::git::{CommitFiles, GitError, Repo};
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, Severity};
 
 /// What a run compares with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +101,16 @@ impl Comparison {
             Base::Nothing => (None, Some(Catalog::default())),
             Base::Missing(_) => (None, None),
         };
+        Self::between(world, (base, base_files, base_catalog), (head, head_files, head_catalog))
+    }
+
+    /// Compares two ends that are read already. `None` is an end that cannot be
+    /// read; nothing at base is an empty catalog.
+    pub fn between(
+        world: &World,
+        (base, base_files, base_catalog): (Base, Option<CommitFiles>, Option<Catalog>),
+        (head, head_files, head_catalog): (CommitId, CommitFiles, Catalog),
+    ) -> Result<Self, RunError> {
         let mut trees = |path: &crate::name::RepoPath, before, after| match &base_files {
             Some(files) => changed_paths(files, before, &head_files, after, path),
             None => Ok(vec![path.clone()]),
@@ -124,7 +134,9 @@ impl Comparison {
                 }
                 let known: BTreeSet<&Problem> = head_catalog.problems.iter().collect();
                 let only_base = catalog.problems.iter().filter(|p| p.hides_apps() && !known.contains(p));
+                // Head is what counts: what was wrong before stops nobody.
                 problems.extend(only_base.filter(|p| p.code != Code::ConfigNoMatch).map(|problem| Problem {
+                    severity: Severity::Warning,
                     message: format!("at base: {}", problem.message),
                     ..problem.clone()
                 }));

@@ -297,14 +297,14 @@ fn stored_plan(
     match target {
         Target::Rollback { seq } => {
             let then = at(environment, *seq)?;
-            let head = then.state.at.commit.ok_or_else(|| {
-                RunError::Usage(format!("nothing was deployed to {environment} at entry {seq}"))
-            })?;
             if then.state.at.lease.is_some() {
                 return Err(RunError::Usage(format!(
                     "entry {seq} is not an outcome of {environment}: a deploy was under way; take the entry after it"
                 )));
             }
+            let head = then.state.at.commit.ok_or_else(|| {
+                RunError::Usage(format!("nothing was deployed to {environment} at entry {seq}"))
+            })?;
             let plan = plan_rollback(now, &then, head)?;
             Ok((plan, EnvironmentState { lease: None, ..then.state.at }, Some(*seq)))
         }
@@ -321,7 +321,9 @@ fn stored_plan(
             let plan = plan_restore(now, &then, head)?.ok_or_else(|| {
                 RunError::Usage(format!("{environment} is not empty; `luigi rollback` changes what is there"))
             })?;
-            Ok((plan, EnvironmentState { lease: None, ..then.state.at }, *seq))
+            // Another environment's outcome says nothing of this one: its own does.
+            let said = if **from == *environment { then.state.at.seq } else { None };
+            Ok((plan, EnvironmentState { lease: None, seq: said, ..then.state.at }, *seq))
         }
     }
 }

@@ -79,9 +79,13 @@ impl RunError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Problems(_) => exit::PROBLEMS,
-            Self::Git(GitError::Unresolved { .. } | GitError::NotFound { .. } | GitError::Missing(_)) => {
-                exit::PROBLEMS
-            }
+            Self::Git(
+                GitError::Unresolved { .. }
+                | GitError::NotFound { .. }
+                | GitError::Missing(_)
+                | GitError::WoundBack { .. },
+            )
+            | Self::Deploy(super::ledger::RunError::Git(GitError::WoundBack { .. })) => exit::PROBLEMS,
             Self::Ledger(error) | Self::Deploy(super::ledger::RunError::Ledger(error)) => match error {
                 LedgerError::Fault(_) => exit::PROBLEMS,
                 LedgerError::Read(_) | LedgerError::Json(_) | LedgerError::Name(_) => exit::UNEXPECTED,

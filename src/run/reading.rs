@@ -17,6 +17,9 @@ use crate::problem::{Code, Problem};
 /// Rounds of rendering parents of parents, at most.
 const MAX_ROUNDS: usize = 32;
 
+/// Renders of parents kept from one commit to the next, at most.
+const MAX_RENDERS: usize = 512;
+
 /// What reading has learnt so far; kept from one commit to the next.
 pub struct Reader<'w> {
     world: &'w World,
@@ -41,6 +44,14 @@ impl<'w> Reader<'w> {
             parses: Parses::default(),
             renders: Renders::new(),
             scope: world.scope.clone(),
+        }
+    }
+
+    /// Forgets renders when they are many. What they were renders of is not
+    /// asked for again, or is rendered again.
+    pub fn forget(&mut self) {
+        if self.renders.len() > MAX_RENDERS {
+            self.renders.clear();
         }
     }
 

@@ -10,6 +10,7 @@ mod bad;
 mod branch;
 mod faults;
 mod git;
+mod prove;
 mod render;
 mod schema;
 mod support;

@@ -119,7 +119,7 @@ impl Fixpoint<'_> {
             state = State::Expanded;
         }
         self.problems.extend(problems.into_iter().chain(wrong.problems).map(|p| p.of(&app.key)));
-        self.slots.insert(id, Slot { doc: Arc::clone(doc), app, depth, state, flaw });
+        self.slots.insert(id, Slot { doc: Arc::clone(doc), app, depth, state, flaw, searched: false });
         self.progress = true;
     }
 

@@ -8,8 +8,8 @@ use super::{canonical, note, problem};
 use crate::affected::Action;
 use crate::files::{EntryKind, Files};
 use crate::ledger::entry::{Entry, EntryKind as Kind, EntryStep};
-use crate::ledger::read::{file, parse_objects};
-use crate::ledger::{DeployedApp, LedgerError, LedgerState, path, read};
+use crate::ledger::read::{environment_of, file, parse_objects};
+use crate::ledger::{DeployedApp, LedgerError, LedgerState, path};
 use crate::name::{AppId, Digest, Environment, RepoPath};
 use crate::object::{self, ObjectKey};
 use crate::problem::{Code, Problem};
@@ -30,7 +30,7 @@ pub(super) fn check(
         expected.entry(environment.clone()).or_default();
     }
     for (environment, mut apps) in expected {
-        let Some(state) = note(found, read(files, &environment))? else { continue };
+        let Some(state) = note(found, environment_of(files, &environment))? else { continue };
         lease(&state, entries, open.get(&environment), &mut apps, found);
         deployed(files, &state, entries, &apps, found)?;
         header(files, &state, entries, found)?;

@@ -73,20 +73,47 @@ impl Branch {
     }
 
     /// The newest tip, with its files here; `None` when there is no such branch.
-    /// A remote that cannot be read is an error.
+    /// A remote that cannot be read is an error, and so is one that lacks commits
+    /// of the branch that this clone has seen there.
     pub fn fetch(&self) -> Result<Option<CommitId>, GitError> {
-        match &self.remote {
-            None => Ok(self.repo.reference(&self.ref_name())?.map(CommitId)),
-            Some(remote) => {
-                let Some(tip) = remote.tip(&self.name)? else { return Ok(None) };
-                if !self.repo.has_commit(tip)? {
-                    let depth = if self.repo.is_shallow()? { Depth::One } else { Depth::Whole };
-                    self.repo.fetch_from(remote, &[tip], depth)?;
-                }
-                self.repo.track(remote, &self.name, tip)?;
-                Ok(Some(tip))
+        let Some(remote) = &self.remote else {
+            return Ok(self.repo.reference(&self.ref_name())?.map(CommitId));
+        };
+        // Before the remote is asked: what another process sees meanwhile is newer.
+        let tracking = self.tracking(remote);
+        let seen = self.repo.reference(&tracking)?.map(CommitId);
+        for attempt in 0.. {
+            let tip = remote.tip(&self.name)?;
+            if let Some(tip) = tip
+                && !self.repo.has_commit(tip)?
+            {
+                let depth = if self.repo.is_shallow()? { Depth::One } else { Depth::Whole };
+                self.repo.fetch_from(remote, &[tip], depth)?;
             }
+            let Some(was) = seen.filter(|was| !self.follows(*was, tip)) else {
+                if let Some(tip) = tip {
+                    self.repo.track(remote, &self.name, tip)?;
+                }
+                return Ok(tip);
+            };
+            // A server of several machines may be behind for a moment.
+            if attempt == TRIES {
+                let is = tip.map_or_else(|| "is gone".to_owned(), |tip| format!("is at {tip}"));
+                let (branch, remote) = (self.name.clone(), remote.shown());
+                return Err(GitError::WoundBack { branch, remote, is, was, tracking });
+            }
+            std::thread::sleep(Duration::from_millis(50) * attempt);
         }
+        Ok(None)
+    }
+
+    fn tracking(&self, remote: &Remote) -> String {
+        format!("refs/remotes/{}/{}", remote.name(), self.name)
+    }
+
+    /// Whether a tip has what was seen, as far as the history here says.
+    fn follows(&self, was: CommitId, tip: Option<CommitId>) -> bool {
+        tip.is_some_and(|tip| self.repo.is_ancestor(was, tip).unwrap_or(true))
     }
 
     /// Makes sure that the branch's history down to its first commit is here.
@@ -97,7 +124,7 @@ impl Branch {
     /// The tip as it was when last read, asking nobody; for reading offline.
     pub fn last_known(&self) -> Result<Option<CommitId>, GitError> {
         let tracked = match &self.remote {
-            Some(remote) => self.repo.reference(&format!("refs/remotes/{}/{}", remote.name(), self.name))?,
+            Some(remote) => self.repo.reference(&self.tracking(remote))?,
             None => None,
         };
         match tracked {

@@ -21,6 +21,8 @@ pub(super) struct Http {
     url: Url,
     /// Where the first answer said the repository is, without a trailing slash.
     moved: OnceLock<String>,
+    /// Set once the server has said that it speaks version 2: that lasts.
+    pub(super) speaks_v2: OnceLock<()>,
     headers: HeaderMap,
 }
 
@@ -65,7 +67,7 @@ impl Http {
             value.set_sensitive(true);
             headers.insert(name, value);
         }
-        Ok(Self { client: client(&url)?, url, moved: OnceLock::new(), headers })
+        Ok(Self { client: client(&url)?, url, moved: OnceLock::new(), speaks_v2: OnceLock::new(), headers })
     }
 
     /// The URL without user and password.

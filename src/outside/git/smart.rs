@@ -138,6 +138,9 @@ fn fetch_body(request: &Request) -> Vec<u8> {
 }
 
 fn greet(http: &Http) -> Result<(), String> {
+    if http.speaks_v2.get().is_some() {
+        return Ok(());
+    }
     let mut greeting = http.greeting(Service::UploadPack, V2)?;
     let mut first = next(&mut greeting)?;
     if first.text().is_some_and(|text| text.starts_with("# service=")) {
@@ -145,7 +148,10 @@ fn greet(http: &Http) -> Result<(), String> {
         first = next(&mut greeting)?;
     }
     match first.text().as_deref() {
-        Some("version 2") => Ok(()),
+        Some("version 2") => {
+            let _ = http.speaks_v2.set(());
+            Ok(())
+        }
         Some(_) | None => Err("it does not speak version 2 of git's protocol".into()),
     }
 }

@@ -173,7 +173,8 @@ pub(super) fn share(from: &Path, to: &Path, mounts: &[Mount]) -> io::Result<()> 
     Ok(())
 }
 
-fn share_folder(from: &Path, to: &Path) -> io::Result<()> {
+/// Makes `to` a folder whose files are those of `from`, shared.
+pub(super) fn share_folder(from: &Path, to: &Path) -> io::Result<()> {
     let mut todo = vec![(from.to_owned(), to.to_owned())];
     while let Some((from, to)) = todo.pop() {
         fs::create_dir_all(&to)?;

@@ -51,14 +51,16 @@ pub fn snapshot_at(
 }
 
 /// Whether the ledger holds: its tree, and commit by commit that nothing was
-/// ever taken away. Offline, unless the clone is shallow.
+/// ever taken away and nothing was changed but by a run. Offline, unless the clone is shallow.
 pub fn verify(repo: &Repo, branch: &Branch, tip: CommitId) -> Result<Vec<Problem>, RunError> {
     branch.complete_history(tip)?;
     let mut problems = ledger::verify::verify(&repo.files(tip)?)?;
     let commits = repo.commits(tip, usize::MAX)?;
+    let earlier = |id: CommitId| repo.files(id).ok().map(|files| Box::new(files) as Box<dyn Files>);
     for pair in commits.windows(2) {
-        let (child, parent) = (repo.files(pair[0])?, repo.files(pair[1])?);
-        problems.extend(ledger::verify::only_added(&parent, &child, &pair[0].to_string())?);
+        let (child, parent, name) = (repo.files(pair[0])?, repo.files(pair[1])?, pair[0].to_string());
+        problems.extend(ledger::verify::only_added(&parent, &child, &name)?);
+        problems.extend(ledger::verify::unaccounted(&parent, &child, &earlier, &name)?);
     }
     problems.sort();
     problems.dedup();

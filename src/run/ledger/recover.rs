@@ -16,6 +16,11 @@ use crate::record::OutcomeKind;
 /// Takes a dead run's lease over and ends its intent. `None` when another run
 /// was faster.
 pub(super) fn recover(writer: &mut Writer<'_, '_>, dead: &Lease) -> Result<Option<Recovered>, RunError> {
+    if let Some(before) = dead.before {
+        // A shallow clone has the tip alone. Asked for before anything is taken
+        // over, so that who cannot undo leaves the dead run to who can.
+        writer.ctx.repo.fetch_commit(before)?;
+    }
     let Some(lease) = take_over(writer, dead)? else { return Ok(None) };
     let view = writer.view()?;
     let Some(files) = view.files() else { return Ok(None) };

@@ -73,6 +73,7 @@ impl<'c, 'a> Writer<'c, 'a> {
         self.tip = loop {
             match self.ctx.branch.fetch() {
                 Ok(tip) => break tip,
+                Err(e @ GitError::WoundBack { .. }) => return Err(e.into()),
                 Err(e) if start.elapsed() + pause >= self.ctx.patience => return Err(e.into()),
                 Err(_) => std::thread::sleep(pause),
             }
@@ -98,7 +99,7 @@ impl<'c, 'a> Writer<'c, 'a> {
         build: &mut dyn FnMut(&View) -> Result<Built<S>, RunError>,
     ) -> Result<Written<S>, RunError> {
         let start = Instant::now();
-        let mut losses = 0;
+        let (mut losses, mut failures) = (0, 0);
         loop {
             let view = self.view()?;
             let (mut edits, message) = match build(&view)? {
@@ -115,7 +116,11 @@ impl<'c, 'a> Writer<'c, 'a> {
                     return Ok(Written::Won);
                 }
                 Ok(Pushed::Lost { tip }) => {
-                    self.tip = tip;
+                    // Gone: a branch that was there is never begun anew.
+                    match tip {
+                        Some(_) => self.tip = tip,
+                        None => self.fetch().map(drop)?,
+                    }
                     losses += 1;
                     give_way(losses);
                 }
@@ -127,6 +132,8 @@ impl<'c, 'a> Writer<'c, 'a> {
                     if start.elapsed() >= self.ctx.patience {
                         return Err(error.into());
                     }
+                    failures += 1;
+                    give_way(10 * failures);
                 }
             }
         }

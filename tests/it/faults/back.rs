@@ -1,7 +1,7 @@
 //! Rollback and restore from what the ledger holds, with no render tool and no
 //! clone that has seen any of it before.
 
-use super::fleet::{Fleet, Ledger};
+use super::fleet::{Blow, Fleet, Ledger, Moment, REF, Strike};
 use crate::support::repo::git;
 
 /// An environment's objects, by app.
@@ -34,8 +34,8 @@ fn an_entry_is_put_back_and_an_environment_rebuilt_from_the_branch_alone() {
         fleet.subjects(&second)[..4],
         [
             "staging: intent 5 of rollback by ada",
-            "staging: deliver App/_/web",
-            "staging: deliver App/_/api, App/_/jobs",
+            "staging: deliver App/_/jobs, App/_/web",
+            "staging: deliver App/_/api",
             "staging: deliver App/_/db, App/_/queue",
         ],
         "users before what they use"
@@ -52,7 +52,7 @@ fn an_entry_is_put_back_and_an_environment_rebuilt_from_the_branch_alone() {
     let ledger = fleet.sound(&clone);
     assert_eq!(objects(&ledger, "spare"), objects(&then, "staging"));
     fleet.run(&clone, &restore).exits(2).says(&["spare is not empty"]);
-    git(&fleet.hub(), &["merge-base", "--is-ancestor", &first, "refs/heads/luigi/ledger"]);
+    git(&fleet.hub(), &["merge-base", "--is-ancestor", &first, REF]);
 }
 
 #[test]
@@ -67,10 +67,31 @@ fn what_no_entry_says_is_not_put_back() {
 }
 
 #[test]
-fn a_shallow_clone_puts_back_and_recovers_as_well() {
-    let (fleet, _) = Fleet::deployed("{onCrash: rollback}");
+fn a_shallow_clone_puts_back_as_well() {
+    let (fleet, _) = Fleet::deployed("{}");
     fleet.deploy(&fleet.clone_hub(), 1).exits(0);
     let shallow = fleet.shallow(2);
     fleet.run(&shallow, &["rollback", "-e", "staging", "--to", "2"]).exits(0);
     fleet.sound(&shallow);
+}
+
+/// A dead run is ended with what the branch holds, of which a shallow clone has
+/// the newest commit alone.
+#[test]
+fn a_shallow_clone_ends_a_dead_run() {
+    for (crash, code) in [("{onCrash: resume}", 0), ("{onCrash: rollback}", 9)] {
+        let (fleet, from) = Fleet::deployed(crash);
+        fleet.aim(Some(Strike { push: 3, moment: Moment::Before, blow: Blow::Kill }));
+        fleet.deploy(&fleet.clone_hub(), 1);
+        assert!(fleet.struck());
+        fleet.aim(None);
+        let shallow = fleet.shallow(1);
+        let ran = fleet.deploy(&shallow, 1).exits(code).says(&["had died; entry 4 ends it"]);
+        fleet.sound(&fleet.clone_with_ledger());
+        if code == 9 {
+            // What it may go on with depends on history, which it does not have.
+            ran.says(&["fetch-depth: 0"]);
+            assert_eq!(git(&fleet.hub(), &["diff", &from, REF, "--", "environments"]), "");
+        }
+    }
 }

@@ -17,7 +17,7 @@ use crate::support::git_server::{Before, GitServer, Request};
 use crate::support::repo::{Scratch, git};
 
 pub const LEDGER: &str = "luigi/ledger";
-const REF: &str = "refs/heads/luigi/ledger";
+pub const REF: &str = "refs/heads/luigi/ledger";
 /// What the hub's hook refuses in what is deployed.
 pub const MARKER: &str = "not-on-this-hub";
 
@@ -163,13 +163,11 @@ impl Fleet {
         scratch.commit(&[("luigi.yaml", &config)], "the root");
         let commits = ["1", "2", "3", "4"].map(|version| version_of(&scratch, version));
         scratch.git(&["clone", "-q", "--bare", ".", "../hub.git"]);
-        let hook = scratch.around().join("hub.git/hooks/pre-receive");
-        let text = format!(
-            "#!/bin/sh\nwhile read -r old new ref; do\n  if git grep -q {MARKER} \"$new\" -- 'environments/*/objects.yaml'\n  \
-             then echo 'this hub takes no such objects' >&2; exit 1; fi\ndone\n"
-        );
-        std::fs::write(&hook, text).unwrap();
-        std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // Nobody cuts the power: it need not wait for the disk.
+        for (key, value) in [("receive.autogc", "false"), ("core.fsync", "none")] {
+            git(&scratch.around().join("hub.git"), &["config", key, value]);
+        }
+        git(scratch.around(), &["clone", "-q", "--template=", "--branch", "main", "hub.git", "pristine"]);
         let control = Arc::new(Control::default());
         let (before, after) = (Arc::clone(&control), Arc::clone(&control));
         let server =
@@ -198,18 +196,40 @@ impl Fleet {
     /// A clone that has nothing but what a job checks out: `main`, without the
     /// ledger.
     pub fn clone_hub(&self) -> PathBuf {
-        let name = format!("clone-{}", self.clones.replace(self.clones.get() + 1));
-        let dir = self.scratch.around().join(&name);
-        let source = format!("file://{}", self.hub().display());
-        git(self.scratch.around(), &["clone", "-q", "--single-branch", "--branch", "main", &source, &name]);
+        let dir = self.next_clone();
+        copy(&self.around().join("pristine"), &dir);
         git(&dir, &["remote", "set-url", "origin", &self.server.url("hub.git")]);
         dir
     }
 
+    /// A clone that has the ledger too.
+    pub fn clone_with_ledger(&self) -> PathBuf {
+        let clone = self.clone_hub();
+        let source = format!("file://{}", self.hub().display());
+        git(&clone, &["fetch", "-q", &source, &format!("{REF}:refs/remotes/origin/{LEDGER}")]);
+        clone
+    }
+
+    fn next_clone(&self) -> PathBuf {
+        let number = self.clones.replace(self.clones.get() + 1);
+        self.around().join(format!("clone-{number}"))
+    }
+
+    /// From now on the hub refuses objects with the marker.
+    pub fn refuse_marked(&self) {
+        let hook = self.hub().join("hooks/pre-receive");
+        let text = format!(
+            "#!/bin/sh\nwhile read -r old new ref; do\n  if git grep -q {MARKER} \"$new\" -- 'environments/*/objects.yaml'\n  \
+             then echo 'this hub takes no such objects' >&2; exit 1; fi\ndone\n"
+        );
+        std::fs::write(&hook, text).unwrap();
+        std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
     /// A clone of one commit without its history, as `actions/checkout` makes it.
     pub fn shallow(&self, commit: usize) -> PathBuf {
-        let name = format!("clone-{}", self.clones.replace(self.clones.get() + 1));
-        let dir = self.scratch.around().join(&name);
+        let dir = self.next_clone();
+        let name = dir.file_name().unwrap().to_string_lossy().into_owned();
         git(&self.hub(), &["branch", "-f", &name, &self.commits[commit]]);
         let source = format!("file://{}", self.hub().display());
         git(self.scratch.around(), &["clone", "-q", "--depth", "1", "--branch", &name, &source, &name]);
@@ -294,6 +314,19 @@ impl Fleet {
         let ledger = self.ledger();
         ledger.sound();
         ledger
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), &target).unwrap();
+        }
     }
 }
 
@@ -382,7 +415,7 @@ impl Ledger {
     /// else is, `revision` included, since the same commit was deployed.
     pub fn environments(&self, numbers: Numbers) -> BTreeMap<String, Value> {
         let value = |path: &str, bytes: &[u8]| {
-            if !path.ends_with(".json") {
+            if path.ends_with("/objects.yaml") {
                 return Value::String(String::from_utf8(bytes.to_vec()).unwrap());
             }
             let mut value: Value = serde_json::from_slice(bytes).unwrap();

@@ -1,7 +1,7 @@
 //! `kill -9` at every push of a deploy, of a rollback and of a recovery: before
 //! git hears of it, and after, before the program hears from git.
 
-use super::fleet::{Blow, Fleet, Ledger, Moment, Numbers, Strike};
+use super::fleet::{Blow, Fleet, Ledger, Moment, Numbers, REF, Strike};
 use crate::support::repo::git;
 
 const MOMENTS: [Moment; 2] = [Moment::Before, Moment::After];
@@ -76,7 +76,7 @@ impl Sweep<'_> {
         let ledger = self.fleet.sound(clone);
         kept(left, &ledger);
         assert_eq!(ledger.environments(self.numbers), self.end.environments(self.numbers));
-        git(&self.fleet.hub(), &["merge-base", "--is-ancestor", self.from, "refs/heads/luigi/ledger"]);
+        git(&self.fleet.hub(), &["merge-base", "--is-ancestor", self.from, REF]);
         std::fs::remove_dir_all(clone).unwrap();
     }
 
@@ -126,6 +126,7 @@ fn a_killed_deploy_is_undone_by_the_next_run_which_then_does_its_own() {
 #[test]
 fn a_killed_rollback_is_ended_by_the_next_run() {
     let (fleet, from) = Fleet::deployed("{onCrash: resume}");
+    fleet.refuse_marked();
     let (end, pushes) = clean(&fleet, &from, 3, 4);
     assert_eq!(pushes, 7, "intent, two layers, the one refused, two layers back, outcome");
     let sweep = Sweep { fleet: &fleet, from: &from, end, numbers: Numbers::Same };
@@ -135,6 +136,7 @@ fn a_killed_rollback_is_ended_by_the_next_run() {
 #[test]
 fn a_killed_rollback_is_ended_by_a_run_of_another_commit() {
     let (fleet, from) = Fleet::deployed("{onCrash: rollback}");
+    fleet.refuse_marked();
     let (end, _) = clean(&fleet, &from, 1, 0);
     let sweep = Sweep { fleet: &fleet, from: &from, end, numbers: Numbers::Differ };
     let mut positions = 0;

@@ -1,7 +1,8 @@
 //! A hub that is not there, that hangs up, and that is busy for a moment.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
 
 use super::fleet::{Blow, Fleet, Moment, Numbers, Strike};
 use crate::support::git_server::{Before, GitServer};
@@ -45,12 +46,19 @@ fn a_push_whose_connection_drops_is_neither_lost_nor_done_twice() {
 #[test]
 fn a_hub_that_is_busy_now_and_then_only_takes_longer() {
     let (fleet, from) = Fleet::deployed("{}");
-    let count = AtomicUsize::new(0);
+    let seen: Mutex<BTreeMap<String, usize>> = Mutex::default();
     let busy = GitServer::with_hooks(
         fleet.around(),
-        move |_| match count.fetch_add(1, Ordering::SeqCst) % 3 {
-            1 => Before::Answer("503 Service Unavailable\r\ncontent-length: 0\r\n\r\n".to_owned()),
-            _ => Before::Serve,
+        move |request| {
+            // The first of each kind, and then every third: never twice in a row.
+            let mut seen = seen.lock().unwrap();
+            let count =
+                seen.entry(format!("{} {}?{}", request.method, request.path, request.query)).or_default();
+            *count += 1;
+            match *count % 3 {
+                1 => Before::Answer("503 Service Unavailable\r\ncontent-length: 0\r\n\r\n".to_owned()),
+                _ => Before::Serve,
+            }
         },
         |_| {},
     );

@@ -97,12 +97,11 @@ fn of_two_commits_the_newer_stands_in_the_end() {
         };
         new.exits(0);
         let outcomes = in_order(&fleet, &from);
-        match old.code {
-            Some(0) => assert_eq!(outcomes, ["ada", "bob"]),
-            _ => {
-                old.exits(9).says(&["deployed by bob", "newer", &fleet.commits[2][..12]]);
-                assert_eq!(outcomes, ["bob"]);
-            }
+        if old.code == Some(0) {
+            assert_eq!(outcomes, ["ada", "bob"]);
+        } else {
+            old.exits(9).says(&["deployed by bob", "newer", &fleet.commits[2][..12]]);
+            assert_eq!(outcomes, ["bob"]);
         }
         stands(&fleet, &clones, &end);
     }

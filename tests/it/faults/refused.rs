@@ -1,13 +1,12 @@
 //! A hub that refuses part of a deploy, and a person who stops one.
 
-use super::fleet::{Blow, Fleet, Moment, Numbers, Strike};
+use super::fleet::{Blow, Fleet, Moment, Numbers, REF, Strike};
 use crate::support::repo::git;
-
-const REF: &str = "refs/heads/luigi/ledger";
 
 #[test]
 fn what_the_hub_refuses_puts_the_whole_set_back_in_reverse() {
     let (fleet, from) = Fleet::deployed("{}");
+    fleet.refuse_marked();
     let clone = fleet.clone_hub();
     fleet.deploy(&clone, 3).exits(4).says(&["this hub takes no such objects", "App/_/web"]);
     assert_eq!(
@@ -38,6 +37,7 @@ fn what_the_hub_refuses_puts_the_whole_set_back_in_reverse() {
 #[test]
 fn by_request_it_is_left_as_it_is() {
     let (fleet, from) = Fleet::deployed("{onFailure: leave}");
+    fleet.refuse_marked();
     let clone = fleet.clone_hub();
     fleet.deploy(&clone, 3).exits(7).says(&["left as it is", "App/_/web"]);
     let changed = git(&fleet.hub(), &["diff", "--name-only", &from, REF, "--", "environments"]);
