@@ -153,7 +153,9 @@ impl<'a> Closure<'a> {
             }
             Ok(Next::Enter)
         })?;
-        submodules.iter().for_each(|at| self.submodule(at, place));
+        for at in &submodules {
+            self.submodule(at, place);
+        }
         for link in links {
             let target = self.follow(link.clone(), place)?;
             match target.what {

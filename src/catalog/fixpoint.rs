@@ -215,8 +215,10 @@ impl Fixpoint<'_> {
         let Some(slot) = self.slots.get(id) else { return Ok(()) };
         let own = slot.app.carried == Carried::OwnStep;
         let defines = own && roots::may_define(self.request, &slot.app.content, &slot.doc)?;
-        if !defines && !(own && self.forced.contains(id)) {
-            return self.expanded(id);
+        let asked = own && self.forced.contains(id);
+        if !defines && !asked {
+            self.expanded(id);
+            return Ok(());
         }
         let (place, depth) = (slot.app.place.clone(), slot.depth + 1);
         let content: Content = slot.app.content.clone();
@@ -224,7 +226,8 @@ impl Fixpoint<'_> {
         if depth > MAX_DEPTH {
             let message = format!("{id} is {depth} parents deep");
             self.add(Problem::new(Code::ParentTooDeep, Some(place), message));
-            return self.expanded(id);
+            self.expanded(id);
+            return Ok(());
         }
         if broken || !content.not_rendered.is_empty() || !content.unknown.is_empty() {
             let mut why = content.not_rendered.clone();
@@ -236,7 +239,8 @@ impl Fixpoint<'_> {
                 let key = AppKey { environment: self.request.environment.clone(), app: id.clone() };
                 self.add(Problem::new(Code::ParentNotRendered, Some(place), message).of(&key));
             }
-            return self.expanded(id);
+            self.expanded(id);
+            return Ok(());
         }
         let parent = Parent::App(id.clone());
         let mut done = true;
@@ -252,8 +256,8 @@ impl Fixpoint<'_> {
             } else if !defines && matches!(self.request.renders.get(&job_key(job)), Some(Err(_))) {
                 // Whoever deploys it is told; nothing is hidden here.
             } else {
-                match self.rendered(&id.to_string(), job, &place)? {
-                    Some(docs) => self.register_rendered(docs, &job.inputs, &parent, depth, &place)?,
+                match self.rendered(&id.to_string(), job, &place) {
+                    Some(docs) => self.register_rendered(&docs, &job.inputs, &parent, depth, &place)?,
                     None => done = false,
                 }
             }
@@ -261,31 +265,28 @@ impl Fixpoint<'_> {
         if let Some(slot) = self.slots.get_mut(id) {
             slot.searched = true;
         }
-        if done { self.expanded(id) } else { Ok(()) }
-    }
-
-    fn expanded(&mut self, id: &AppId) -> Result<(), ReadError> {
-        if let Some(slot) = self.slots.get_mut(id) {
-            slot.state = State::Expanded;
-            self.progress = true;
+        if done {
+            self.expanded(id);
         }
         Ok(())
     }
 
+    fn expanded(&mut self, id: &AppId) {
+        if let Some(slot) = self.slots.get_mut(id) {
+            slot.state = State::Expanded;
+            self.progress = true;
+        }
+    }
+
     /// A job's objects; `None` when they are pending.
-    fn rendered(
-        &mut self,
-        name: &str,
-        job: &Job,
-        place: &Place,
-    ) -> Result<Option<Arc<Vec<crate::object::Object>>>, ReadError> {
+    fn rendered(&mut self, name: &str, job: &Job, place: &Place) -> Option<Arc<Vec<crate::object::Object>>> {
         let key = job_key(job);
         match self.request.renders.get(&key) {
             None => {
                 self.pending.insert(key, (name.to_owned(), job.clone()));
-                Ok(None)
+                None
             }
-            Some(Ok(objects)) => Ok(Some(Arc::clone(objects))),
+            Some(Ok(objects)) => Some(Arc::clone(objects)),
             Some(Err(problems)) => {
                 let placed = |p: &Problem| match p.place {
                     Some(_) => p.clone(),
@@ -294,21 +295,21 @@ impl Fixpoint<'_> {
                 self.problems.extend(problems.iter().map(placed));
                 let message = format!("{name} may define apps and could not be rendered");
                 self.add(Problem::new(Code::ParentNotRendered, Some(place.clone()), message));
-                Ok(Some(Arc::new(Vec::new())))
+                Some(Arc::new(Vec::new()))
             }
         }
     }
 
     fn register_rendered(
         &mut self,
-        objects: Arc<Vec<crate::object::Object>>,
+        objects: &[crate::object::Object],
         inputs: &BTreeMap<RepoPath, Input>,
         parent: &Parent,
         depth: usize,
         place: &Place,
     ) -> Result<(), ReadError> {
         let raw = roots::raw_places(self.request, inputs)?;
-        for object in objects.iter() {
+        for object in objects {
             let key = (object.key.kind.clone(), object.key.name.clone());
             let doc = match raw.get(&key) {
                 Some(Some(raw)) => Doc::rendered_from(object.json.clone(), raw),

@@ -42,11 +42,11 @@ impl Fixpoint<'_> {
                     let tool = kustomize(&mut closure, path, None, &entry.place)?;
                     let job = job(&closure, &[], tool, None);
                     let found = (closure.problems, closure.not_rendered);
-                    self.root_parent(path, job, found, &entry.place)?;
+                    self.root_parent(path, &job, found, &entry.place)?;
                 }
                 AppsKind::Helm { path, value_files } => {
                     let (job, found) = self.root_chart(path, value_files, &entry.place)?;
-                    self.root_parent(path, job, found, &entry.place)?;
+                    self.root_parent(path, &job, found, &entry.place)?;
                 }
             }
         }
@@ -57,7 +57,7 @@ impl Fixpoint<'_> {
     fn root_parent(
         &mut self,
         path: &RepoPath,
-        job: Job,
+        job: &Job,
         (problems, not_rendered): (Vec<Problem>, BTreeSet<String>),
         place: &Place,
     ) -> Result<(), ReadError> {
@@ -69,10 +69,9 @@ impl Fixpoint<'_> {
             self.add(Problem::new(Code::ParentNotRendered, Some(place.clone()), message.trim_end()));
             return Ok(());
         }
-        let inputs = job.inputs.clone();
         self.root_jobs.push((self.request.environment.clone(), job.clone()));
-        if let Some(docs) = self.rendered(&format!("parent {path}"), &job, place)? {
-            self.register_rendered(docs, &inputs, &Parent::Root, 0, &Place::file(path.as_str()))?;
+        if let Some(docs) = self.rendered(&format!("parent {path}"), job, place) {
+            self.register_rendered(&docs, &job.inputs, &Parent::Root, 0, &Place::file(path.as_str()))?;
         }
         Ok(())
     }

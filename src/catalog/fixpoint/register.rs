@@ -45,22 +45,7 @@ impl Fixpoint<'_> {
         parent: &Parent,
         depth: usize,
     ) {
-        let id = match format {
-            Format::Luigi => format::id("App", doc),
-            Format::ArgoApplication => format::id("Application", doc),
-            Format::FluxKustomization => format::id("Kustomization", doc),
-            Format::FluxHelmRelease => format::id("HelmRelease", doc),
-        };
-        let id = match id {
-            // Taken for absent, it would be another app's name.
-            Ok(_) if doc.at(&["metadata", "namespace"]).is_some_and(|n| !n.is_string()) => {
-                let place = doc.place_of(&["metadata", "namespace"]);
-                let message = format!("{}: metadata.namespace is not text", doc.kind());
-                return self.add(Problem::new(Code::AppName, Some(place), message));
-            }
-            Ok(id) => id,
-            Err(error) => return self.add(unnamed(doc, &error)),
-        };
+        let Some(id) = self.id_of(doc, format) else { return };
         if self.is_self_or_ancestor(&id, parent) {
             return;
         }
@@ -121,6 +106,30 @@ impl Fixpoint<'_> {
         self.problems.extend(problems.into_iter().chain(wrong.problems).map(|p| p.of(&app.key)));
         self.slots.insert(id, Slot { doc: Arc::clone(doc), app, depth, state, flaw, searched: false });
         self.progress = true;
+    }
+
+    /// The app's id; what is wrong with it is said.
+    fn id_of(&mut self, doc: &Doc, format: Format) -> Option<AppId> {
+        let id = match format {
+            Format::Luigi => format::id("App", doc),
+            Format::ArgoApplication => format::id("Application", doc),
+            Format::FluxKustomization => format::id("Kustomization", doc),
+            Format::FluxHelmRelease => format::id("HelmRelease", doc),
+        };
+        match id {
+            // Taken for absent, it would be another app's name.
+            Ok(_) if doc.at(&["metadata", "namespace"]).is_some_and(|n| !n.is_string()) => {
+                let place = doc.place_of(&["metadata", "namespace"]);
+                let message = format!("{}: metadata.namespace is not text", doc.kind());
+                self.add(Problem::new(Code::AppName, Some(place), message));
+                None
+            }
+            Ok(id) => Some(id),
+            Err(error) => {
+                self.add(unnamed(doc, &error));
+                None
+            }
+        }
     }
 
     /// A Flux bootstrap's own Kustomization lies in the folder that it builds:

@@ -16,6 +16,9 @@ use crate::files::{EntryKind, ReadError};
 use crate::name::{RepoPath, RepoUrl};
 use crate::problem::{Code, Place, Problem};
 
+/// What was found wrong, and why it cannot be rendered from here.
+type Found = (Vec<Problem>, BTreeSet<String>);
+
 impl Fixpoint<'_> {
     /// A chart that luigi.yaml names as a parent.
     pub(super) fn root_chart(
@@ -23,7 +26,7 @@ impl Fixpoint<'_> {
         path: &RepoPath,
         value_files: &[String],
         place: &Place,
-    ) -> Result<(Job, (Vec<Problem>, BTreeSet<String>)), ReadError> {
+    ) -> Result<(Job, Found), ReadError> {
         let context = self.context();
         let mut closure = context.closure(&[]);
         let dependencies = closure.chart(path, place)?;

@@ -124,7 +124,9 @@ impl Item<'_> {
                 Ok(objects) => {
                     let mut found = Found::default();
                     let digest = Digest::of(&canonical(&objects));
-                    objects.into_iter().for_each(|object| found.take(object.json, &name));
+                    for object in objects {
+                        found.take(object.json, &name);
+                    }
                     return Ok((Content::Objects(digest), found));
                 }
                 Err(why) => why,
