@@ -225,7 +225,7 @@ mod tests {
     fn the_plan_is_as_its_schema_says() {
         let out = value(&plan(&samples::plan_report()).unwrap());
         assert_eq!(errors(PLAN, &out), Vec::<String>::new());
-        assert_eq!(out["plans"][0]["steps"][0]["changes"][0]["fields"][0]["path"], ".spec.replicas");
+        assert_eq!(out["steps"][0]["changes"][0]["fields"][0]["path"], ".spec.replicas");
         assert_eq!(out["plans"][0]["touched"], json!(["App/_/docs"]));
     }
 
