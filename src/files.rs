@@ -67,6 +67,9 @@ pub struct TreeFacts {
     pub mentions_apps: bool,
     /// Some entry is a symbolic link.
     pub has_links: bool,
+    /// The tree itself, not one below it, has an entry named as one of
+    /// [`LOOKED_FOR`].
+    pub has_looked_for: bool,
 }
 
 impl TreeFacts {
@@ -76,6 +79,7 @@ impl TreeFacts {
         Self {
             mentions_apps: self.mentions_apps || other.mentions_apps,
             has_links: self.has_links || other.has_links,
+            has_looked_for: self.has_looked_for || other.has_looked_for,
         }
     }
 }
@@ -84,6 +88,10 @@ impl TreeFacts {
 /// none of these bytes defines none, whatever its name.
 pub const MARKERS: [&str; 4] =
     ["argoproj.io", "kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io", "luigi.dev"];
+
+/// Names that are looked for in every folder that an app reads. Most folders have
+/// none of them, and need not be opened to know.
+pub const LOOKED_FOR: [&str; 4] = ["Chart.yaml", "kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// The largest blob that is read whole, in bytes.
 pub const MAX_BLOB: usize = 64 << 20;

@@ -4,6 +4,7 @@
 //! that read the repository to say.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
@@ -41,7 +42,7 @@ macro_rules! text_name {
 /// An environment's name: a DNS-1123 label or subdomain, at most 63 bytes,
 /// because it becomes a path in the ledger and a label in clusters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Environment(String);
+pub struct Environment(Arc<str>);
 text_name!(Environment);
 
 impl Environment {
@@ -57,14 +58,14 @@ impl Environment {
                 "an environment's name has lower-case letters, digits, '-' and '.', and begins and ends with a letter or digit",
             );
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 
 impl Environment {
     /// The environment of a repository that names none: `default`.
     pub fn unnamed() -> Self {
-        Self("default".to_owned())
+        Self("default".into())
     }
 }
 
@@ -274,9 +275,9 @@ impl Serialize for Digest {
 /// no namespace. Unique within one environment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppId {
-    kind: String,
-    namespace: String,
-    name: String,
+    kind: Arc<str>,
+    namespace: Arc<str>,
+    name: Arc<str>,
 }
 
 impl AppId {
@@ -300,7 +301,7 @@ impl AppId {
             return err(format!("{namespace:?} is no namespace"));
         }
         let namespace = if namespace.is_empty() { "_" } else { namespace };
-        Ok(Self { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() })
+        Ok(Self { kind: kind.into(), namespace: namespace.into(), name: name.into() })
     }
 
     /// Reads `kind/namespace/name`.

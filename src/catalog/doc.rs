@@ -2,7 +2,7 @@
 //!
 //! Keeps the places of a raw file; a rendered document has only its parent's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value as Json;
@@ -16,7 +16,7 @@ use crate::problem::{Place, Problem};
 #[derive(Debug)]
 pub struct Doc {
     /// Its value.
-    pub json: Json,
+    pub json: Arc<Json>,
     /// The same with places, when it was read from a file.
     node: Option<Node>,
     /// The whole document's place.
@@ -27,17 +27,18 @@ pub struct Doc {
 impl Doc {
     /// A document from a file.
     pub fn raw(file: &str, node: Node) -> Self {
-        Self { json: node.to_json(), place: node.place(file), node: Some(node), definition: OnceLock::new() }
+        Self { json: Arc::new(node.to_json()), place: node.place(file), node: Some(node), definition: OnceLock::new() }
     }
 
     /// A document that a parent rendered; `place` is the parent's.
     pub fn rendered(json: Json, place: Place) -> Self {
-        Self { json, node: None, place, definition: OnceLock::new() }
+        Self { json: Arc::new(json), node: None, place, definition: OnceLock::new() }
     }
 
     /// A document that a parent rendered from a raw one, whose places it keeps.
     pub fn rendered_from(json: Json, raw: &Self) -> Self {
-        Self { json, node: raw.node.clone(), place: raw.place.clone(), definition: OnceLock::new() }
+        let (node, place) = (raw.node.clone(), raw.place.clone());
+        Self { json: Arc::new(json), node, place, definition: OnceLock::new() }
     }
 
     /// The document with places; `None` for a rendered one.
@@ -49,7 +50,10 @@ impl Doc {
     /// fills in, and the fields of [`WITHOUT_EFFECT`].
     pub fn definition(&self) -> Arc<Json> {
         Arc::clone(self.definition.get_or_init(|| {
-            let mut json = self.json.clone();
+            if !WITHOUT_EFFECT.iter().any(|path| has(&self.json, path)) {
+                return Arc::clone(&self.json);
+            }
+            let mut json = Json::clone(&self.json);
             for path in WITHOUT_EFFECT {
                 remove(&mut json, path);
             }
@@ -137,6 +141,11 @@ pub const WITHOUT_EFFECT: [&[&str]; 12] = [
     &["spec", "revisionHistoryLimit"],
 ];
 
+/// Whether something is at a path of keys, `null` included.
+fn has(json: &Json, path: &[&str]) -> bool {
+    path.iter().try_fold(json, |value, key| value.get(*key)).is_some()
+}
+
 fn remove(json: &mut Json, path: &[&str]) {
     let Some((last, before)) = path.split_last() else { return };
     let mut value = json;
@@ -154,22 +163,38 @@ fn remove(json: &mut Json, path: &[&str]) {
 /// A file's documents and what is wrong with it.
 type Parsed = Arc<(Vec<Arc<Doc>>, Vec<Problem>)>;
 
-/// Every file parsed so far, by path and blob: the second commit, and the second
+/// Every file parsed so far, by blob and path: the second commit, and the second
 /// round of the fixpoint, find most of theirs here.
 #[derive(Debug, Default)]
 pub struct Parses {
-    by_blob: Mutex<BTreeMap<(ObjectId, RepoPath), Parsed>>,
+    by_blob: Mutex<ByBlob>,
     defining_trees: Mutex<BTreeMap<ObjectId, bool>>,
+}
+
+/// Few blobs stand at more than one path. Nothing comes out in this order.
+#[derive(Debug, Default)]
+struct ByBlob(HashMap<ObjectId, Vec<(RepoPath, Parsed)>>);
+
+impl ByBlob {
+    fn get(&self, id: ObjectId, path: &RepoPath) -> Option<&Parsed> {
+        self.0.get(&id)?.iter().find(|(at, _)| at == path).map(|(_, parsed)| parsed)
+    }
+
+    fn insert(&mut self, id: ObjectId, path: RepoPath, parsed: Parsed) {
+        if self.get(id, &path).is_none() {
+            self.0.entry(id).or_default().push((path, parsed));
+        }
+    }
 }
 
 impl Parses {
     /// The documents of one file.
     pub fn get(&self, files: &dyn Files, path: &RepoPath, id: ObjectId) -> Result<Parsed, ReadError> {
-        if let Some(found) = self.lock().get(&(id, path.clone())) {
+        if let Some(found) = self.lock().get(id, path) {
             return Ok(Arc::clone(found));
         }
         let parsed = parse(path, &files.blob(id)?);
-        self.lock().insert((id, path.clone()), Arc::clone(&parsed));
+        self.lock().insert(id, path.clone(), Arc::clone(&parsed));
         Ok(parsed)
     }
 
@@ -177,7 +202,7 @@ impl Parses {
     pub fn warm(&self, files: &dyn Files, wanted: &[(RepoPath, ObjectId)]) -> Result<(), ReadError> {
         let missing: Vec<&(RepoPath, ObjectId)> = {
             let known = self.lock();
-            wanted.iter().filter(|(path, id)| !known.contains_key(&(*id, path.clone()))).collect()
+            wanted.iter().filter(|(path, id)| known.get(*id, path).is_none()).collect()
         };
         if missing.len() < 64 {
             return Ok(());
@@ -191,10 +216,7 @@ impl Parses {
                     scope.spawn(move || {
                         let ids: Vec<ObjectId> = chunk.iter().map(|(_, id)| *id).collect();
                         let blobs = files.blobs(&ids)?;
-                        let parsed = chunk
-                            .iter()
-                            .zip(blobs)
-                            .map(|((path, id), blob)| ((*id, path.clone()), parse(path, &blob)));
+                        let parsed = chunk.iter().zip(blobs).map(|((path, _), blob)| parse(path, &blob));
                         Ok(parsed.collect())
                     })
                 })
@@ -204,8 +226,11 @@ impl Parses {
                 .map(|t| t.join().unwrap_or_else(|_| Err(ReadError::new("definitions", "a reader stopped"))))
                 .collect()
         });
-        for result in results {
-            self.lock().extend(result?);
+        for (chunk, result) in missing.chunks(part).zip(results) {
+            let mut known = self.lock();
+            for ((path, id), parsed) in chunk.iter().zip(result?) {
+                known.insert(*id, path.clone(), parsed);
+            }
         }
         Ok(())
     }
@@ -229,7 +254,7 @@ impl Parses {
         self.defining_trees.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(ObjectId, RepoPath), Parsed>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, ByBlob> {
         self.by_blob.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -36,9 +36,9 @@ const SKIPPED: [&str; 10] = [
     "tests",
 ];
 
-/// Infers the configuration at one commit.
-pub fn infer(files: &dyn Files) -> Result<(Config, Vec<Problem>), ReadError> {
-    let mut survey = Survey { files, parses: Parses::default(), docs: Vec::new(), charts: Vec::new() };
+/// Infers the configuration at one commit. What it parses stays in `parses`.
+pub fn infer(files: &dyn Files, parses: &Parses) -> Result<(Config, Vec<Problem>), ReadError> {
+    let mut survey = Survey { files, parses, docs: Vec::new(), charts: Vec::new() };
     survey.look()?;
     let mut environments: BTreeMap<Environment, BTreeSet<AppsKind>> = BTreeMap::new();
     let roots = survey.roots()?;
@@ -76,7 +76,7 @@ pub fn infer(files: &dyn Files) -> Result<(Config, Vec<Problem>), ReadError> {
 /// All that may matter, found in one walk.
 struct Survey<'a> {
     files: &'a dyn Files,
-    parses: Parses,
+    parses: &'a Parses,
     docs: Vec<Arc<Doc>>,
     /// Charts whose templates define apps.
     charts: Vec<RepoPath>,
@@ -128,10 +128,8 @@ impl Survey<'_> {
         }
         self.parses.warm(files, &found)?;
         for (path, id) in found {
-            if may_define_apps(&files.blob(id)?) || holds_source(&files.blob(id)?) {
-                let parsed = self.parses.get(files, &path, id)?;
-                self.docs.extend(parsed.0.iter().filter(|d| kind(d) != Kind::Other).cloned());
-            }
+            let parsed = self.parses.get(files, &path, id)?;
+            self.docs.extend(parsed.0.iter().filter(|d| kind(d) != Kind::Other).cloned());
         }
         Ok(())
     }
@@ -148,7 +146,7 @@ impl Survey<'_> {
         let environment = Environment::unnamed();
         let context = Context {
             files: self.files,
-            parses: &self.parses,
+            parses: self.parses,
             config: &config,
             environment: &environment,
             scope: &scope,
@@ -313,10 +311,6 @@ impl Survey<'_> {
         }
         Ok(out)
     }
-}
-
-fn holds_source(text: &[u8]) -> bool {
-    text.windows(25).any(|w| w.starts_with(b"source.toolkit.fluxcd.io/") || w == b"source.extensions.fluxcd.")
 }
 
 /// Folders whose children are environments.
