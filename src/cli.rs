@@ -3,9 +3,12 @@
 //! Does nothing itself: each command is one call into `run`, and one report.
 
 mod args;
+mod carry;
+mod demo;
 mod graph;
 mod output;
 mod plan;
+mod run;
 mod small;
 
 use std::process::ExitCode;
@@ -28,10 +31,16 @@ pub fn main() -> ExitCode {
 fn dispatch(args: &Args, output: &Output) -> Result<u8, RunError> {
     let global = &args.global;
     match &args.command {
+        Command::Run(run) => run::run(global, run, output),
         Command::Plan(plan) => plan::run(global, plan, output),
+        Command::Deploy(deploy) => carry::deploy(global, deploy, output),
+        Command::Rollback(rollback) => carry::rollback(global, rollback, output),
+        Command::Restore(restore) => carry::restore(global, restore, output),
+        Command::Verify(verify) => carry::verify(global, verify, output),
         Command::Graph(graph) => graph::run(global, graph, output),
         Command::Init(init) => small::init(global, init, output),
         Command::Explain(explain) => small::explain(explain, output),
+        Command::Demo(demo) => demo::run(global, demo, output),
         Command::Doctor => small::doctor(global, output),
     }
 }

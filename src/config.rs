@@ -77,7 +77,7 @@ pub enum AppsKind {
 }
 
 /// What carries a step out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
     /// Rendered manifests, in order, into git.
@@ -100,7 +100,7 @@ pub struct Deploy {
 }
 
 /// After a step failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnFailure {
     /// The whole affected set goes back.
@@ -110,7 +110,7 @@ pub enum OnFailure {
 }
 
 /// After a run died.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnCrash {
     /// The next run finishes it.
@@ -120,7 +120,7 @@ pub enum OnCrash {
 }
 
 /// What dependents of a changed app get.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dependents {
     /// Their health is waited for.

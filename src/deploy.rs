@@ -19,15 +19,7 @@ use crate::record::{OutcomeKind, StepResult, StepStatus};
 
 pub use event::{Event, EventError};
 
-/// What happens when a step fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnFailure {
-    /// What was begun is put back.
-    Rollback,
-    /// Everything stays as it is.
-    Leave,
-}
+pub use crate::config::OnFailure;
 
 /// Where a step is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

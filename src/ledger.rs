@@ -29,15 +29,7 @@ pub use read::{Stored, head, objects, read, require_ledger, stored};
 /// The form of the branch, in `ledger.json` at its top.
 pub const API_VERSION: &str = "luigi.dev/ledger/v1";
 
-/// What happens to an intent whose run is dead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnCrash {
-    /// Its remaining steps are finished.
-    Resume,
-    /// What it began is put back.
-    Rollback,
-}
+pub use crate::config::OnCrash;
 
 /// One environment, as the ledger has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,6 +161,21 @@ impl LedgerState {
 }
 
 impl EnvironmentState {
+    /// This goal once it is reached by the outcome `seq`. A commit that was
+    /// there before keeps the outcome that brought it.
+    #[must_use]
+    pub fn reached(&self, before: &Self, seq: u64) -> Self {
+        let goal = Self { lease: None, ..self.clone() };
+        match goal.seq {
+            Some(_) => goal,
+            None if goal.commit.is_none() => goal,
+            None if goal.commit == before.commit && goal.apart == before.apart => {
+                Self { seq: before.seq, ..goal }
+            }
+            None => Self { seq: Some(seq), ..goal },
+        }
+    }
+
     /// What it becomes when all of a plan is done: a whole plan moves the
     /// environment to the commit, a part sets its apps apart.
     #[must_use]

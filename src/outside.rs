@@ -4,6 +4,8 @@
 //! means is for the modules above.
 
 pub mod git;
+pub mod host;
 pub mod render;
+pub mod sandbox;
 
 pub use git::branch;

@@ -5,7 +5,7 @@
 
 mod builtin;
 
-pub use builtin::{ConfigState, Facts, decide};
+pub use builtin::{ConfigState, Extent, Facts, decide};
 
 use serde::Serialize;
 
@@ -28,6 +28,13 @@ impl ApprovedPlan {
     /// Why.
     pub fn decision(&self) -> &Decision {
         &self.decision
+    }
+
+    /// Approves anything: for unit tests of what comes after.
+    #[cfg(test)]
+    pub fn unchecked(plan: Plan) -> Self {
+        let decision = Decision { verdict: Verdict::Allowed, rules: Vec::new(), confirmed: None };
+        Self { plan, decision }
     }
 }
 

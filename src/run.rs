@@ -2,8 +2,11 @@
 //!
 //! Decides nothing that a pure module could decide.
 
+pub mod ci;
 pub mod compare;
+pub mod deploying;
 pub mod error;
+pub mod ledger;
 pub mod planning;
 pub mod reading;
 pub mod rendering;

@@ -328,7 +328,8 @@ impl Fixpoint<'_> {
             why.extend(content.unknown.iter().map(|u| u.why.clone()));
             let why = if why.is_empty() { "its content has problems".to_owned() } else { why.join(", ") };
             let message = format!("{id} may define apps and was not rendered: {why}");
-            self.add(Problem::new(Code::ParentNotRendered, Some(place), message));
+            let key = AppKey { environment: self.request.environment.clone(), app: id.clone() };
+            self.add(Problem::new(Code::ParentNotRendered, Some(place), message).of(&key));
             return self.expanded(id);
         }
         let parent = Parent::App(id.clone());

@@ -44,14 +44,26 @@ pub enum When {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// What the action runs: looks at the event and does the right thing
+    Run(Run),
     /// What would change, in what order, allowed or not and why
     Plan(Plan),
+    /// Carry the plan out, and record it in the ledger
+    Deploy(Deploy),
+    /// Put an entry's rendered sets back
+    Rollback(Rollback),
+    /// Rebuild an empty environment from the ledger
+    Restore(Restore),
+    /// Whether the ledger, or a record, holds; offline
+    Verify(Verify),
     /// The apps and who needs whom; which are affected
     Graph(Graph),
     /// Write the luigi.yaml that this repository would have
     Init(Init),
     /// What a problem code means
     Explain(Explain),
+    /// The whole way on a built-in fleet, no account, no cluster
+    Demo(Demo),
     /// What is missing on this machine and in this repository
     Doctor,
 }
@@ -161,4 +173,121 @@ pub struct Init {
 pub struct Explain {
     /// A problem code, as in L0301; without one, all of them
     pub code: Option<String>,
+}
+
+/// What carrying out needs.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Carry {
+    /// Confirm deletes: the digest of the plan that was looked at
+    #[arg(long, value_name = "DIGEST")]
+    pub confirm: Option<String>,
+    /// How long to wait for another run on the environment, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub wait: u64,
+    /// How to print it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: RecordFormat,
+    /// Write the run's record to that file
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+}
+
+/// How a record is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RecordFormat {
+    /// For people.
+    Text,
+    /// The record itself.
+    Json,
+    /// The comment on a pull request.
+    Github,
+}
+
+/// `luigi deploy`.
+#[derive(Debug, ClapArgs)]
+pub struct Deploy {
+    /// Deploy that revision [default: HEAD]
+    #[arg(long, value_name = "REV")]
+    pub head: Option<String>,
+    /// Apps.
+    #[command(flatten)]
+    pub select: Select,
+    /// How.
+    #[command(flatten)]
+    pub carry: Carry,
+}
+
+/// `luigi rollback`.
+#[derive(Debug, ClapArgs)]
+pub struct Rollback {
+    /// The environment
+    #[arg(long, short, value_name = "NAME")]
+    pub environment: String,
+    /// The outcome entry to go back to
+    #[arg(long, value_name = "SEQ")]
+    pub to: u64,
+    /// How.
+    #[command(flatten)]
+    pub carry: Carry,
+}
+
+/// `luigi restore`.
+#[derive(Debug, ClapArgs)]
+pub struct Restore {
+    /// The environment to rebuild; it must be empty
+    #[arg(long, short, value_name = "NAME")]
+    pub environment: String,
+    /// Take the sets of that environment [default: the same]
+    #[arg(long, value_name = "NAME")]
+    pub from: Option<String>,
+    /// As they were at that entry [default: now]
+    #[arg(long, value_name = "SEQ")]
+    pub entry: Option<u64>,
+    /// How.
+    #[command(flatten)]
+    pub carry: Carry,
+}
+
+/// `luigi verify`.
+#[derive(Debug, ClapArgs)]
+pub struct Verify {
+    /// Records that the ledger must hold; without one, the whole ledger
+    #[arg(value_name = "FILE")]
+    pub records: Vec<PathBuf>,
+}
+
+/// `luigi run`. Each argument may come as an `INPUT_` variable instead.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Run {
+    /// Commits.
+    #[command(flatten)]
+    pub commits: Commits,
+    /// Apps.
+    #[command(flatten)]
+    pub select: Select,
+    /// Confirm deletes: the digest of the plan that was looked at
+    #[arg(long, value_name = "DIGEST")]
+    pub confirm: Option<String>,
+}
+
+impl Plan {
+    /// The plan that a run makes.
+    pub fn of(run: &Run) -> Self {
+        Self {
+            commits: Commits::default(),
+            select: run.select.clone(),
+            deployed: false,
+            confirm: run.confirm.clone(),
+            format: PlanFormat::Text,
+            record: None,
+        }
+    }
+}
+
+/// `luigi demo`.
+#[derive(Debug, ClapArgs)]
+pub struct Demo {
+    /// Be the hook of the demo's own remote
+    #[arg(long, hide = true)]
+    pub pre_receive: bool,
 }

@@ -3,19 +3,19 @@
 use super::args::{Commits, Global, Graph, GraphFormat};
 use super::output::Output;
 use crate::affected::Affected;
-use crate::name::{AppKey, CommitId};
+use crate::name::AppKey;
 use crate::report::json::GraphReport;
 use crate::report::view::{GraphView, NodeView};
 use crate::report::{dot, json, mermaid, text};
-use crate::run::compare::{Base, Comparison, Filter, commit_or_missing, default_base};
+use crate::run::compare::{Base, Comparison, Ends, Filter, commit_or_missing, default_ends};
 use crate::run::error::{RunError, exit};
 use crate::run::world::{self, Options, World};
 
 /// Runs it.
 pub fn run(global: &Global, args: &Graph, output: &Output) -> Result<u8, RunError> {
-    let (world, base, head) = settle(global, &args.commits, &args.select.environment)?;
+    let (world, ends) = settle(global, &args.commits, &args.select.environment)?;
     output.doing("reading definitions");
-    let mut comparison = Comparison::read(&world, base, head)?;
+    let mut comparison = Comparison::of(&world, &ends)?;
     let filter = if args.no_render { Filter::Off } else { Filter::ByRender };
     if filter == Filter::ByRender {
         comparison.filter(&world, &|key| output.rendered(key));
@@ -57,7 +57,7 @@ pub fn settle(
     global: &Global,
     commits: &Commits,
     environments: &[String],
-) -> Result<(World, Base, CommitId), RunError> {
+) -> Result<(World, Ends), RunError> {
     let repo = world::open(&global.directory)?;
     let head = match &commits.head {
         Some(rev) => repo.resolve(rev)?,
@@ -70,14 +70,17 @@ pub fn settle(
         ..Options::default()
     };
     let world = World::load(&options, repo, head)?;
-    let base = match &commits.base {
-        Some(rev) => match world.repo.resolve(rev) {
-            Ok(commit) => commit_or_missing(&world, commit)?,
-            Err(error) => world::missing(&world.repo, rev, error)?,
-        },
-        None => default_base(&world, head)?,
+    let ends = match &commits.base {
+        Some(rev) => {
+            let base = match world.repo.resolve(rev) {
+                Ok(commit) => commit_or_missing(&world, commit)?,
+                Err(error) => world::missing(&world.repo, rev, error)?,
+            };
+            Ends { base, more: Vec::new(), head }
+        }
+        None => default_ends(&world, head)?,
     };
-    Ok((world, base, head))
+    Ok((world, ends))
 }
 
 /// What a report of two commits says.

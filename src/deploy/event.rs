@@ -31,6 +31,12 @@ pub enum Event {
         /// The server's reason.
         reason: String,
     },
+    /// The run was stopping before these were written: they never began.
+    Withdrawn {
+        /// The apps.
+        #[serde(with = "app_ids")]
+        apps: Vec<AppId>,
+    },
     /// These are ready (or, pruned, gone).
     Settled {
         /// The apps.
@@ -83,6 +89,7 @@ impl Event {
             Event::NotAnnounced { .. } => "not-announced",
             Event::Applied { .. } => "applied",
             Event::Refused { .. } => "refused",
+            Event::Withdrawn { .. } => "withdrawn",
             Event::Settled { .. } => "settled",
             Event::Failed { .. } => "failed",
             Event::Cancelled => "cancelled",

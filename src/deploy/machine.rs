@@ -83,6 +83,7 @@ impl Deployment {
             Event::Outrun { .. } => Ok(self.end(OutcomeKind::Outrun)),
             Event::Applied { .. }
             | Event::Refused { .. }
+            | Event::Withdrawn { .. }
             | Event::Settled { .. }
             | Event::Failed { .. }
             | Event::Undone { .. }
@@ -116,6 +117,15 @@ impl Deployment {
                 }
                 self.set(&numbers, StepState::Failed, Some(reason));
                 Ok(self.stop(Cause::Failure))
+            }
+            Event::Withdrawn { apps } => {
+                if self.phase == Phase::Running {
+                    let why = "the run is not stopping".to_owned();
+                    return Err(IllegalEvent { event: event.name(), why });
+                }
+                let numbers = self.all(event, apps, &[StepState::Applying])?;
+                self.set(&numbers, StepState::Skipped, None);
+                Ok(self.go_on())
             }
             Event::Failed { app, reason } => {
                 let in_flight = [StepState::Applying, StepState::Settling];
@@ -155,6 +165,7 @@ impl Deployment {
             | Event::NotAnnounced { .. }
             | Event::Applied { .. }
             | Event::Refused { .. }
+            | Event::Withdrawn { .. }
             | Event::Settled { .. }
             | Event::Failed { .. }
             | Event::Concluded => {

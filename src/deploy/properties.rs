@@ -71,6 +71,7 @@ impl World {
             Effect::Announce => Event::Announced,
             Effect::Apply(apps) | Effect::Prune(apps) => {
                 match fault {
+                    200.. if self.deployment.phase() == Phase::Failing => Event::Withdrawn { apps },
                     0..20 => Event::Refused { apps, reason: "no".into() },
                     20..40 => {
                         // One fails, the others are written.
@@ -153,7 +154,8 @@ impl World {
 fn any_event(kind: u8, number: usize) -> Event {
     let apps = vec![id(number)];
     let reason = String::from("x");
-    match kind % 11 {
+    match kind % 12 {
+        10 => Event::Withdrawn { apps },
         0 => Event::Announced,
         1 => Event::NotAnnounced { reason },
         2 => Event::Applied { apps },

@@ -15,7 +15,8 @@ impl RefName {
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let bad_char =
             |c: char| c.is_control() || matches!(c, ' ' | '~' | '^' | ':' | '?' | '*' | '[' | '\\');
-        let bad_part = |part: &str| part.is_empty() || part.starts_with('.') || part.ends_with(".lock");
+        let bad_part =
+            |part: &str| part.is_empty() || part.starts_with('.') || part.strip_suffix(".lock").is_some();
         let bad = text.is_empty()
             || text.len() > 1024
             || text == "@"

@@ -65,6 +65,11 @@ pub fn top(files: Option<&dyn Files>) -> Result<Edits, LedgerError> {
     Ok(Edits::from([(at, Some(serde_json_canonicalizer::to_vec(&value)?))]))
 }
 
+/// An entry alone.
+pub fn entry(seq: u64, record: Vec<u8>) -> Edits {
+    Edits::from([(path::record(seq), Some(record))])
+}
+
 /// An intent: its entry, the lease, and everything that it is going to write.
 pub fn intent(
     now: &LedgerState,

@@ -61,13 +61,11 @@ pub(super) fn numbers(files: &dyn Files) -> Result<Vec<u64>, LedgerError> {
     let mut numbers = Vec::new();
     for (name, entry) in files.list(tree.id)?.iter() {
         let number = name.parse::<u64>().ok().filter(|number| number.to_string() == *name && *number > 0);
-        match (number, entry.kind) {
-            (Some(number), EntryKind::Directory) => numbers.push(number),
-            _ => {
-                let message = "it is not an entry's number";
-                return Err(LedgerError::fault(Code::LedgerBroken, &entries.child(name), message));
-            }
-        }
+        let Some(number) = number.filter(|_| entry.kind == EntryKind::Directory) else {
+            let message = "it is not an entry's number";
+            return Err(LedgerError::fault(Code::LedgerBroken, &entries.child(name), message));
+        };
+        numbers.push(number);
     }
     numbers.sort_unstable();
     Ok(numbers)

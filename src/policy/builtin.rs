@@ -26,6 +26,18 @@ pub struct Facts<'a> {
     pub threshold: PruneThreshold,
     /// The digest that was confirmed.
     pub confirm: Option<Digest>,
+    /// Whether the user named the apps: then what is wrong elsewhere does not
+    /// stop them.
+    pub extent: Extent,
+}
+
+/// Which apps a plan was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All of the environment.
+    Environment,
+    /// Those that `--app` names.
+    Selection,
 }
 
 /// Whether luigi.yaml is committed.
@@ -55,6 +67,15 @@ pub fn decide(plan: Plan, facts: &Facts<'_>) -> Result<ApprovedPlan, Box<Denied>
         return Err(Box::new(Denied { plan, decision, problems: rules.problems }));
     }
     Ok(ApprovedPlan { plan, decision })
+}
+
+impl Denied {
+    /// Whether it is the user's files that stand in the way, and nothing else.
+    pub fn is_about_files(&self) -> bool {
+        let files = ["builtin/sound-apps", "builtin/complete-catalog"];
+        let denied = |r: &&RuleResult| r.verdict == Verdict::Denied;
+        self.decision.rules.iter().filter(denied).all(|r| files.contains(&r.rule.as_str()))
+    }
 }
 
 /// A rule's say: the reason for yes, or the problems that mean no.
@@ -128,12 +149,19 @@ fn sound(plan: &Plan, facts: &Facts<'_>) -> Say {
             broken.entry(&app.app).or_insert(found);
         }
     }
-    let found = applied(plan).filter_map(|step| {
-        let why = broken.get(&step.app)?;
-        let message = format!("{} has problems: {}", step.app, why.message);
-        Some(Problem { place: why.place.clone(), ..problem(Code::AppBroken, message) })
-    });
-    verdict(found.collect(), "no app to deploy has problems")
+    let mut found: Vec<Problem> = applied(plan)
+        .filter_map(|step| {
+            let why = broken.get(&step.app)?;
+            let message = format!("{} has problems: {}", step.app, why.message);
+            Some(Problem { place: why.place.clone(), ..problem(Code::AppBroken, message) })
+        })
+        .collect();
+    if facts.extent == Extent::Environment {
+        // A file that cannot be read may define anything.
+        let files = facts.problems.iter().filter(|p| p.severity == Severity::Error && p.app.is_none());
+        found.extend(files.cloned());
+    }
+    verdict(found, "no app to deploy has problems")
 }
 
 fn rendered(plan: &Plan) -> Say {

@@ -175,6 +175,8 @@ codes! {
         "Find out who removed it; `luigi verify` names the place.";
     LedgerState "L0804" Error shows "what the ledger says is deployed does not match its records"
         "Find out who changed it; `luigi verify` names the place.";
+    LedgerOpen "L0805" Warning shows "an intent has no outcome"
+        "A run is under way, or it died: then the next deploy of the environment ends it.";
 }
 
 #[cfg(test)]

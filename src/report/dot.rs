@@ -1,7 +1,5 @@
 //! A graph for Graphviz. An arrow points from what needs to what is needed.
 
-use std::fmt::Write as _;
-
 use super::escape;
 use super::view::GraphView;
 use super::words;
@@ -24,11 +22,10 @@ pub fn dot(graph: &GraphView) -> String {
                 )
             }
         };
-        // Writing to a string cannot fail.
-        let _ = writeln!(out, "  n{i} [label=\"{label}{note}\"{look}];");
+        put!(out, "  n{i} [label=\"{label}{note}\"{look}];\n");
     }
     for (a, b) in graph.indexed_edges() {
-        let _ = writeln!(out, "  n{a} -> n{b};");
+        put!(out, "  n{a} -> n{b};\n");
     }
     out + "}\n"
 }

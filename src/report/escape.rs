@@ -8,8 +8,6 @@ mod markdown;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write as _;
-
 pub use markdown::{code, code_cell, fence, markdown};
 
 /// Whether a character steers a terminal, hides, or reorders what stands around
@@ -36,8 +34,7 @@ fn push_visible(out: &mut String, c: char) {
 
 /// A character as `\u{…}`: readable, and without effect anywhere.
 fn push_code_point(out: &mut String, c: char) {
-    // Writing to a string cannot fail.
-    let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+    put!(out, "\\u{{{:x}}}", u32::from(c));
 }
 
 /// Text for one field on a terminal: every hidden character as `\n`, `\t` or
@@ -123,7 +120,7 @@ pub fn mermaid(text: &str) -> String {
         if c.is_alphanumeric() || matches!(c, ' ' | '/' | '_') {
             out.push(c);
         } else {
-            let _ = write!(out, "#{};", u32::from(c));
+            put!(out, "#{};", u32::from(c));
         }
     }
     out

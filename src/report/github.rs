@@ -3,8 +3,6 @@
 //! Text only: the files that `GITHUB_OUTPUT` and `GITHUB_STEP_SUMMARY` name are
 //! written elsewhere.
 
-use std::fmt::Write as _;
-
 use super::escape;
 use super::markdown;
 use super::view::GraphView;
@@ -14,7 +12,7 @@ use crate::problem::{Problem, Severity};
 use crate::record::Record;
 
 /// The most bytes of a job summary; a larger one is dropped whole by the runner
-/// (`AttachmentSizeLimit` in its FileCommandManager).
+/// (`AttachmentSizeLimit` in its `FileCommandManager`).
 pub const SUMMARY_BYTES: usize = 1024 * 1024;
 /// The most annotations of each kind that a step may make.
 pub const ANNOTATIONS: usize = 10;
@@ -71,8 +69,7 @@ impl Outputs {
             if !usable || value.contains(delimiter) {
                 return Err(OutputError::Delimiter(name));
             }
-            // Writing to a string cannot fail.
-            let _ = writeln!(out, "{name}<<{delimiter}\n{value}\n{delimiter}");
+            put!(out, "{name}<<{delimiter}\n{value}\n{delimiter}\n");
         }
         Ok(out)
     }
@@ -147,9 +144,8 @@ mod tests {
         assert!(!lines.concat().contains('\n'));
     }
 
-    #[test]
-    fn outputs_cannot_be_forged() {
-        let outputs = Outputs {
+    fn sample_outputs() -> Outputs {
+        Outputs {
             affected: "[]\nchanged<<X\nfalse\nX".into(),
             changed: true,
             complete: true,
@@ -157,7 +153,12 @@ mod tests {
             exit_code: 0,
             plan_digest: None,
             record: Some("record.json".into()),
-        };
+        }
+    }
+
+    #[test]
+    fn outputs_cannot_be_forged() {
+        let outputs = sample_outputs();
         assert_eq!(outputs.text("X"), Err(OutputError::Delimiter("affected")));
         let text = outputs.text("ghadelimiter_1f").unwrap();
         assert!(text.contains("changed<<ghadelimiter_1f\ntrue\nghadelimiter_1f\n"), "{text}");
@@ -165,10 +166,23 @@ mod tests {
     }
 
     #[test]
+    fn the_action_names_the_outputs_that_there_are() {
+        let action = include_str!("../../action.yml");
+        let outputs = action.split("\noutputs:\n").nth(1).unwrap().split("\nruns:").next().unwrap();
+        let named: Vec<&str> = outputs
+            .lines()
+            .filter(|l| l.starts_with("  ") && !l.starts_with("   "))
+            .map(|l| l.trim().trim_end_matches(':'))
+            .collect();
+        let there: Vec<&str> = sample_outputs().pairs().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(named, there);
+    }
+
+    #[test]
     fn a_summary_keeps_its_budget() {
         let (record, graph) = (samples::record(), samples::graph());
         let text = summary(&[(&record, Some(&graph)), (&record, None)]);
-        assert_eq!(text.matches("staging").count() > 1, true);
+        assert!(text.matches("staging").count() > 1);
         assert!(text.len() <= SUMMARY_BYTES);
     }
 }

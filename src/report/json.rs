@@ -72,6 +72,8 @@ struct IdOut<'a> {
 struct PlanOut<'a> {
     #[serde(flatten)]
     graph: GraphOut<'a>,
+    /// The steps of all environments in order.
+    steps: Vec<StepOut<'a>>,
     plans: Vec<EnvironmentOut<'a>>,
 }
 
@@ -84,13 +86,13 @@ struct EnvironmentOut<'a> {
     complete: bool,
     plan_digest: Digest,
     decision: &'a Decision,
-    steps: Vec<StepOut<'a>>,
     touched: &'a [AppId],
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct StepOut<'a> {
+    environment: &'a Environment,
     #[serde(flatten)]
     id: IdOut<'a>,
     action: Action,
@@ -113,7 +115,11 @@ pub fn graph(report: &GraphReport) -> Result<String, serde_json::Error> {
 /// The plan as indented JSON with a line end.
 pub fn plan(report: &PlanReport) -> Result<String, serde_json::Error> {
     let plans = report.plans.iter().map(|(plan, decision)| environment_out(plan, decision)).collect();
-    text(&PlanOut { graph: graph_out(&report.graph), plans })
+    let steps = report
+        .plans
+        .iter()
+        .flat_map(|(plan, _)| plan.steps.iter().map(|step| step_out(&plan.environment, step)));
+    text(&PlanOut { graph: graph_out(&report.graph), steps: steps.collect(), plans })
 }
 
 /// The affected apps alone, as one line: the action's output `affected`.
@@ -153,13 +159,13 @@ fn environment_out<'a>(plan: &'a Plan, decision: &'a Decision) -> EnvironmentOut
         complete: plan.completeness == Completeness::Complete,
         plan_digest: plan.digest,
         decision,
-        steps: plan.steps.iter().map(step_out).collect(),
         touched: &plan.touched,
     }
 }
 
-fn step_out(step: &Step) -> StepOut<'_> {
+fn step_out<'a>(environment: &'a Environment, step: &'a Step) -> StepOut<'a> {
     StepOut {
+        environment,
         id: id_out(&step.app),
         action: step.action,
         change: step.change,
@@ -235,6 +241,7 @@ mod tests {
             Reason::Changed(D::Moved { from: s(), to: s() }),
             Reason::Changed(D::Definition { path: s(), field: s() }),
             Reason::Changed(D::Content { path: s() }),
+            Reason::Changed(D::Settings { path: s() }),
             Reason::Changed(D::Pin { what: s(), from: s(), to: s() }),
             Reason::Changed(D::Unknown { path: s(), why: s() }),
             Reason::Changed(D::NoBase),

@@ -1,8 +1,6 @@
 //! A graph for Mermaid, as GitHub draws it. An arrow points from what needs to
 //! what is needed.
 
-use std::fmt::Write as _;
-
 use super::escape;
 use super::view::{GraphView, NodeView};
 use super::words;
@@ -34,8 +32,7 @@ pub fn mermaid(graph: &GraphView) -> Vec<String> {
 /// The same as one text.
 pub fn document(graph: &GraphView) -> String {
     mermaid(graph).iter().fold(String::new(), |mut out, line| {
-        // Writing to a string cannot fail.
-        let _ = writeln!(out, "{line}");
+        put!(out, "{line}\n");
         out
     })
 }

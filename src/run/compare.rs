@@ -15,9 +15,9 @@ use crate::catalog::{Catalog, Completeness};
 use crate::change::{Change, compare};
 use crate::files::{Files, changed_paths};
 use crate::graph::Graph;
-use crate::name::{AppKey, CommitId};
+use crate::name::{AppKey, CommitId, Environment};
 use crate::object::canonical;
-use crate::outside::git::{CommitFiles, GitError};
+use crate::outside::git::{CommitFiles, GitError, Repo};
 use crate::problem::{Code, Problem};
 
 /// What a run compares with.
@@ -29,6 +29,17 @@ pub enum Base {
     Nothing,
     /// A commit that cannot be had: everything is affected, nothing is pruned.
     Missing(CommitId),
+}
+
+/// The two ends of a comparison, settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ends {
+    /// What is compared with.
+    pub base: Base,
+    /// Further merge bases: changes are the union over all of them.
+    pub more: Vec<CommitId>,
+    /// What is looked at.
+    pub head: CommitId,
 }
 
 /// Whether rendering drops apps that only look changed.
@@ -60,12 +71,24 @@ pub struct Comparison {
     pub problems: Vec<Problem>,
     /// Whether both catalogs are complete.
     pub completeness: Completeness,
+    /// Whether a render at base says all: not with several bases.
+    one_base: bool,
 }
 
 impl Comparison {
     /// Reads both ends and compares them.
     pub fn read(world: &World, base: Base, head: CommitId) -> Result<Self, RunError> {
-        let mut reader = Reader::new(world);
+        Self::read_in(world, &world.environments, base, head)
+    }
+
+    /// The same in some environments only.
+    pub fn read_in(
+        world: &World,
+        environments: &[Environment],
+        base: Base,
+        head: CommitId,
+    ) -> Result<Self, RunError> {
+        let mut reader = Reader::of(world, environments);
         let head_files = world.repo.files(head)?;
         let head_catalog = reader.catalog(&head_files)?;
         let (base_files, base_catalog) = match base {
@@ -119,7 +142,36 @@ impl Comparison {
             changes,
             problems,
             completeness,
+            one_base: true,
         })
+    }
+
+    /// Reads both ends; with several bases an app is changed when it differs
+    /// from any of them.
+    pub fn of(world: &World, ends: &Ends) -> Result<Self, RunError> {
+        let mut this = Self::read(world, ends.base, ends.head)?;
+        for base in &ends.more {
+            let other = Self::read(world, Base::Commit(*base), ends.head)?;
+            this.one_base = false;
+            if other.completeness == Completeness::Incomplete {
+                this.completeness = Completeness::Incomplete;
+            }
+            for (key, change) in other.changes {
+                let known = this.changes.remove(&key).map_or_else(Vec::new, |c| c.differences);
+                let differences = known.into_iter().chain(change.differences).collect();
+                this.changes
+                    .insert(key, Change { environment: change.environment, ..Change::of(differences) });
+            }
+            this.problems.extend(other.problems);
+        }
+        this.problems.sort();
+        this.problems.dedup();
+        Ok(this)
+    }
+
+    /// Whether a change may turn out to be none once both ends are rendered.
+    pub fn may_be_touched_only(&self, change: &Change) -> bool {
+        self.one_base && change.may_be_touched_only()
     }
 
     /// The app as it is at head, or was at base.
@@ -152,7 +204,7 @@ impl Comparison {
         let candidates: Vec<AppKey> = self
             .changes
             .iter()
-            .filter(|(key, change)| change.may_be_touched_only() && self.is_rendered(key))
+            .filter(|(key, change)| self.may_be_touched_only(change) && self.is_rendered(key))
             .map(|(key, _)| key.clone())
             .collect();
         let renders = self.render(world, &candidates, &candidates, done);
@@ -228,9 +280,9 @@ fn hides_apps_at_base(catalog: &Catalog) -> bool {
     catalog.problems.iter().any(|p| p.hides_apps() && p.code != Code::ConfigNoMatch)
 }
 
-/// Base for local use: the merge base with the default branch; on it, the first
-/// parent. `None` when the commit has no parent.
-pub fn default_base(world: &World, head: CommitId) -> Result<Base, RunError> {
+/// Both ends for local use: the merge bases with the default branch; on it, the
+/// first parent.
+pub fn default_ends(world: &World, head: CommitId) -> Result<Ends, RunError> {
     let repo = &world.repo;
     let remote = repo.remote_name()?;
     if let Some(branch) = repo.default_branch()? {
@@ -241,24 +293,34 @@ pub fn default_base(world: &World, head: CommitId) -> Result<Base, RunError> {
             if tip == head {
                 break;
             }
-            match repo.merge_bases(tip, head)?.as_slice() {
-                [] => {}
-                [one] if *one == head => break,
-                [one, ..] => return Ok(Base::Commit(*one)),
+            repo.complete_history(&[tip, head])?;
+            let ends = bases(repo, tip, head)?;
+            match ends.base {
+                Base::Nothing => {}
+                Base::Commit(base) if base == head => break,
+                Base::Commit(_) | Base::Missing(_) => return Ok(ends),
             }
         }
     }
-    Ok(match repo.first_parent(head)? {
+    let base = match repo.first_parent(head)? {
         None => Base::Nothing,
         Some(parent) => commit_or_missing(world, parent)?,
-    })
+    };
+    Ok(Ends { base, more: Vec::new(), head })
+}
+
+/// The merge bases of a branch's tip and a commit, all of them.
+pub fn bases(repo: &Repo, tip: CommitId, head: CommitId) -> Result<Ends, RunError> {
+    let mut bases = repo.merge_bases(tip, head)?.into_iter();
+    let base = bases.next().map_or(Base::Nothing, Base::Commit);
+    Ok(Ends { base, more: bases.collect(), head })
 }
 
 /// A commit as a base, if it can be had.
 pub fn commit_or_missing(world: &World, commit: CommitId) -> Result<Base, RunError> {
     match world.repo.files(commit) {
         Ok(_) => Ok(Base::Commit(commit)),
-        Err(GitError::Missing(_)) => Ok(Base::Missing(commit)),
+        Err(GitError::Missing(_)) => Ok(super::world::missing_commit(&world.repo, commit)),
         Err(other) => Err(other.into()),
     }
 }

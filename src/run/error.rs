@@ -49,6 +49,9 @@ pub enum RunError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// A run on the ledger that could not go on.
+    #[error(transparent)]
+    Deploy(#[from] super::ledger::RunError),
     /// A file of this machine.
     #[error("cannot {what}: {why}")]
     Io {
@@ -78,10 +81,13 @@ impl RunError {
             Self::Git(GitError::Unresolved { .. } | GitError::NotFound { .. } | GitError::Missing(_)) => {
                 exit::PROBLEMS
             }
-            Self::Ledger(LedgerError::Fault(_)) => exit::PROBLEMS,
-            Self::Git(_)
+            Self::Ledger(error) | Self::Deploy(super::ledger::RunError::Ledger(error)) => match error {
+                LedgerError::Fault(_) => exit::PROBLEMS,
+                LedgerError::Read(_) | LedgerError::Json(_) | LedgerError::Name(_) => exit::UNEXPECTED,
+            },
+            Self::Deploy(_)
+            | Self::Git(_)
             | Self::Read(_)
-            | Self::Ledger(_)
             | Self::Io { .. }
             | Self::Json(_)
             | Self::Other(_) => exit::UNEXPECTED,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compare::{Base, Comparison, Renders};
-use super::error::RunError;
+use super::error::{RunError, exit};
 use super::rendering::AppRender;
 use super::world::World;
 use crate::affected::{Action, Affected};
@@ -44,6 +44,15 @@ impl Planned {
         match &self.verdict {
             Ok(approved) => approved.decision(),
             Err(denied) => &denied.decision,
+        }
+    }
+
+    /// The exit code of the deploy that this describes, unless a step fails.
+    pub fn exit_code(&self) -> u8 {
+        match &self.verdict {
+            Ok(_) => exit::OK,
+            Err(denied) if denied.is_about_files() => exit::PROBLEMS,
+            Err(_) => exit::DENIED,
         }
     }
 
@@ -274,7 +283,7 @@ fn touched(
 ) -> Vec<AppId> {
     let mut out = Vec::new();
     changes.retain(|key, change| {
-        let may = change.may_be_touched_only()
+        let may = comparison.may_be_touched_only(change)
             && comparison.head_catalog.apps.get(key).is_some_and(|app| app.carried == Carried::OwnStep);
         let same = match (renders.head.get(key), before.get(&key.app)) {
             (Some(AppRender::Objects(after, _)), Some(before)) => canonical(after) == canonical(before),
@@ -341,5 +350,6 @@ fn facts<'a>(
         promoted,
         threshold: world.config.deploy.prune_threshold,
         confirm: ask.confirm,
+        extent: if ask.apps.is_empty() { policy::Extent::Environment } else { policy::Extent::Selection },
     }
 }

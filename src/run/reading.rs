@@ -20,6 +20,7 @@ const MAX_ROUNDS: usize = 32;
 /// What reading has learnt so far; kept from one commit to the next.
 pub struct Reader<'w> {
     world: &'w World,
+    environments: &'w [Environment],
     parses: Parses,
     renders: Renders,
     /// What points back at this repository, once it is known.
@@ -29,14 +30,25 @@ pub struct Reader<'w> {
 impl<'w> Reader<'w> {
     /// A reader that knows nothing yet.
     pub fn new(world: &'w World) -> Self {
-        Self { world, parses: Parses::default(), renders: Renders::new(), scope: world.scope.clone() }
+        Self::of(world, &world.environments)
+    }
+
+    /// A reader of some environments only.
+    pub fn of(world: &'w World, environments: &'w [Environment]) -> Self {
+        Self {
+            world,
+            environments,
+            parses: Parses::default(),
+            renders: Renders::new(),
+            scope: world.scope.clone(),
+        }
     }
 
     /// All apps of the selected environments at one commit. Read head first:
     /// what is inferred there holds for base.
     pub fn catalog(&mut self, files: &dyn Files) -> Result<Catalog, RunError> {
         let mut out = Catalog::default();
-        let mut open: Vec<Environment> = self.world.environments.clone();
+        let mut open: Vec<Environment> = self.environments.to_vec();
         for _ in 0..MAX_ROUNDS {
             let mut pending: Vec<(String, Job)> = Vec::new();
             let mut waiting = Vec::new();

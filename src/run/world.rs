@@ -162,8 +162,13 @@ fn select(config: &Config, wanted: &[String]) -> Result<Vec<Environment>, RunErr
 /// it cannot be had it is a missing base; a name that means nothing is an error.
 pub fn missing(repo: &Repo, rev: &str, error: GitError) -> Result<Base, RunError> {
     let Ok(commit) = CommitId::parse(rev) else { return Err(error.into()) };
-    Ok(match repo.fetch_commit(commit) {
-        Ok(()) => Base::Commit(commit),
+    Ok(missing_commit(repo, commit))
+}
+
+/// Fetches a commit by its id; what cannot be had stays missing.
+pub fn missing_commit(repo: &Repo, commit: CommitId) -> Base {
+    match repo.fetch_commit(commit) {
+        Ok(_) => Base::Commit(commit),
         Err(_) => Base::Missing(commit),
-    })
+    }
 }

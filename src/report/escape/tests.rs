@@ -71,7 +71,7 @@ fn nasty() -> impl Strategy<Value = String> {
     proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
-/// All that is more than CommonMark, but what GitHub does not do: typography.
+/// All that is more than plain Markdown, but what GitHub does not do: typography.
 const OPTIONS: Options = Options::all().difference(Options::ENABLE_SMART_PUNCTUATION);
 
 fn events(markdown: &str) -> Vec<Event<'_>> {

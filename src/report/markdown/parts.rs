@@ -49,18 +49,15 @@ pub(super) fn head(record: &Record) -> String {
     let counts = Counts::of(record.steps.iter().map(Row::from));
     let mut out = format!("### {sign} {}: {said}\n\n", name(record.environment.as_str()));
     if let Some(outcome) = &record.outcome {
-        out.push_str(&format!("{}\n\n", prose(&outcome.message)));
+        put!(out, "{}\n\n", prose(&outcome.message));
     }
     out.push_str(&words::counts(counts));
     if !record.touched.is_empty() {
-        out.push_str(&format!(", {} touched without effect", record.touched.len()));
+        put!(out, ", {} touched without effect", record.touched.len());
     }
-    out.push_str(&format!(" · {} · {}\n\n", commits(record), name(&record.run.command)));
+    put!(out, " · {} · {}\n\n", commits(record), name(&record.run.command));
     if counts.deletes > 0 && record.kind == RecordKind::Plan {
-        out.push_str(&format!(
-            "> [!WARNING]\n> This deletes {}.\n\n",
-            words::plural(counts.deletes, "object")
-        ));
+        put!(out, "> [!WARNING]\n> This deletes {}.\n\n", words::plural(counts.deletes, "object"));
     }
     if record.selection.completeness == Completeness::Incomplete {
         out.push_str("> [!CAUTION]\n> Not complete: problems may hide apps. Nothing is pruned.\n\n");
@@ -93,13 +90,13 @@ fn row(kind: RecordKind, step: &StepRecord) -> String {
     };
     let mut result = result;
     if !step.deletes.is_empty() {
-        result.push_str(&format!(", **deletes {}**", words::plural(step.deletes.len(), "object")));
+        put!(result, ", **deletes {}**", words::plural(step.deletes.len(), "object"));
     }
     if let Some(reason) = &step.result.reason {
-        result.push_str(&format!(": {}", prose(reason)));
+        put!(result, ": {}", prose(reason));
     }
     for why in step.not_rendered.iter().take(1) {
-        result.push_str(&format!(", not rendered: {}", prose(why)));
+        put!(result, ", not rendered: {}", prose(why));
     }
     format!(
         "| {} {} | {} | {} | {result} | {time} |\n",
@@ -262,27 +259,28 @@ fn objects(step: &StepRecord) -> String {
 pub(super) fn evidence(record: &Record, digest: Option<Digest>) -> String {
     let mut out = String::from("\n**Evidence**\n\n");
     if let Some(digest) = digest {
-        out.push_str(&format!("- record digest: `{digest}`\n"));
+        put!(out, "- record digest: `{digest}`\n");
     }
     if let Some(plan) = record.plan_digest {
-        out.push_str(&format!("- plan digest: `{plan}`\n"));
+        put!(out, "- plan digest: `{plan}`\n");
     }
     match &record.ledger {
-        Some(at) => out.push_str(&format!(
+        Some(at) => put!(
+            out,
             "- ledger: entry {} on {}; `luigi verify` checks the whole chain, and that this entry's `record.json` has that digest\n",
             at.seq,
             name(&at.branch)
-        )),
+        ),
         None => out.push_str("- not in the ledger: the same commits give the same plan digest\n"),
     }
     if let Some(url) = &record.run.url {
-        out.push_str(&format!("- run: {}\n", link(url)));
+        put!(out, "- run: {}\n", link(url));
     }
     match &record.seal {
-        Seal::Unsealed { reason } => out.push_str(&format!("- **unsealed:** {}\n", prose(reason))),
+        Seal::Unsealed { reason } => put!(out, "- **unsealed:** {}\n", prose(reason)),
     }
     let tool = format!("{} {}", record.tool.name, record.tool.version);
-    out.push_str(&format!("- made by {}\n", name(&tool)));
+    put!(out, "- made by {}\n", name(&tool));
     out
 }
 

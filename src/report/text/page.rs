@@ -142,7 +142,7 @@ impl Page {
             match self.style.colour {
                 Colour::On if span.ink != Ink::Plain => {
                     let ansi = span.ink.ansi();
-                    line.push_str(&format!("{ansi}{}{ansi:#}", span.text));
+                    put!(line, "{ansi}{}{ansi:#}", span.text);
                 }
                 Colour::On | Colour::Off => line.push_str(&span.text),
             }

@@ -118,10 +118,10 @@ fn next(page: &mut Page, of: PlanPage<'_>) {
     let only_unconfirmed = denied && errors.clone().all(|p| p.code == Code::DeleteUnconfirmed);
     let mut command = format!("luigi deploy --environment {}", of.plan.environment);
     for app in of.apps {
-        command.push_str(&format!(" --app {}", shell(app)));
+        put!(command, " --app {}", shell(app));
     }
     let why = if only_unconfirmed && errors.count() > 0 {
-        command.push_str(&format!(" --confirm {}", of.plan.digest));
+        put!(command, " --confirm {}", of.plan.digest);
         "to confirm the deletes and deploy:"
     } else if !denied
         && of.problems.iter().all(|p| p.severity != Severity::Error)
