@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::error::RunError;
 use super::world::World;
-use crate::catalog::doc::Parses;
 use crate::catalog::job::Job;
 use crate::catalog::scope::Scope;
 use crate::catalog::{self, Catalog, Rendered, Renders, Request, job_key};
@@ -21,7 +20,6 @@ const MAX_ROUNDS: usize = 32;
 pub struct Reader<'w> {
     world: &'w World,
     environments: &'w [Environment],
-    parses: Parses,
     renders: Renders,
     /// What points back at this repository, once it is known.
     scope: Scope,
@@ -38,7 +36,6 @@ impl<'w> Reader<'w> {
         Self {
             world,
             environments,
-            parses: Parses::default(),
             renders: Renders::new(),
             scope: world.scope.clone(),
         }
@@ -81,7 +78,7 @@ impl<'w> Reader<'w> {
     ) -> Result<(Catalog, Vec<(String, Job)>), RunError> {
         let reading = catalog::read(&Request {
             files,
-            parses: &self.parses,
+            parses: &self.world.parses,
             config: &self.world.config,
             environment,
             scope: &self.scope,
