@@ -176,15 +176,15 @@ impl<'t> Reader<'t> {
             return None;
         }
         match (self.is_item(), self.column() > column) {
-            (true, _) => self.list(depth),
+            (true, _) => self.list(column, depth),
             (false, true) => self.mapping(depth),
             (false, false) => None,
         }
     }
 
-    /// A list whose first `-` is here.
-    fn list(&mut self, depth: usize) -> Option<Node> {
-        let (mark, column) = (self.mark(), self.column());
+    /// A list whose first `-` is here, below a key at column `key`.
+    fn list(&mut self, key: usize, depth: usize) -> Option<Node> {
+        let (dash, column) = (self.mark(), self.column());
         self.enter(depth)?;
         let mut items = Vec::new();
         loop {
@@ -199,7 +199,9 @@ impl<'t> Reader<'t> {
             };
             items.push(item);
             if self.is_over(column)? || !self.is_item() {
-                return Some(Node { mark, value: Value::List(items) });
+                // The parser has a list that is not indented begin at its first item.
+                let first = items.first().filter(|_| column == key).map(|item| item.mark);
+                return Some(Node { mark: first.unwrap_or(dash), value: Value::List(items) });
             }
         }
     }
