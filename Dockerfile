@@ -15,6 +15,9 @@ COPY src/ src/
 # Files that the sources take in at compile time.
 COPY docs/ docs/
 COPY fixtures/ fixtures/
+# Cargo.toml names these; they are not built.
+COPY tests/ tests/
+COPY benches/ benches/
 RUN cargo build --locked --release && cp target/release/luigi /out-luigi
 
 # A base with sh, env and tail: runners that run actions in Kubernetes need them.

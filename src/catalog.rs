@@ -17,10 +17,12 @@ pub mod infer;
 pub mod job;
 pub mod kinds;
 pub mod kustomization;
+pub mod link;
 pub mod luigi_app;
 mod overlay;
 pub mod roots;
 pub mod scope;
+pub mod shape;
 pub mod substitute;
 
 use std::collections::BTreeMap;

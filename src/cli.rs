@@ -2,7 +2,7 @@
 //!
 //! Does nothing itself: each command is one call into `run`, and one report.
 
-mod args;
+pub mod args;
 mod carry;
 mod demo;
 mod graph;

@@ -4,6 +4,7 @@
 //! problem with its place; none is ever ignored. Does not look at the
 //! repository: whether `apps` matches anything is for `catalog`.
 
+pub mod keys;
 mod read;
 
 use std::collections::BTreeMap;

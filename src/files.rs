@@ -65,7 +65,7 @@ pub struct TreeFacts {
     /// Some file holds one of [`MARKERS`]. A file too large to scan counts as
     /// holding one: unknown is never "no".
     pub mentions_apps: bool,
-    /// Some entry is a symbolic link.
+    /// Some entry leads out of the tree: a symbolic link, or a submodule.
     pub has_links: bool,
     /// The tree itself, not one below it, has an entry named as one of
     /// [`LOOKED_FOR`].
@@ -109,6 +109,11 @@ pub trait Files: Sync {
     /// A blob's bytes. Larger than [`MAX_BLOB`] is an error.
     fn blob(&self, id: ObjectId) -> Result<Arc<[u8]>, ReadError>;
 
+    /// How many bytes a blob has, also where it is too large to be read.
+    fn size(&self, id: ObjectId) -> Result<usize, ReadError> {
+        Ok(self.blob(id)?.len())
+    }
+
     /// What the files below a tree say in general.
     fn facts(&self, tree: ObjectId) -> Result<TreeFacts, ReadError>;
 
@@ -116,6 +121,19 @@ pub trait Files: Sync {
     /// files are on a disk.
     fn blobs(&self, ids: &[ObjectId]) -> Result<Vec<Arc<[u8]>>, ReadError> {
         ids.iter().map(|id| self.blob(*id)).collect()
+    }
+}
+
+/// A blob's bytes; `None` where it is larger than [`MAX_BLOB`], which is a fault
+/// of that file and must not end the run.
+pub fn bounded(files: &dyn Files, id: ObjectId) -> Result<Option<Arc<[u8]>>, ReadError> {
+    match files.blob(id) {
+        Ok(bytes) if bytes.len() <= MAX_BLOB => Ok(Some(bytes)),
+        Ok(_) => Ok(None),
+        Err(error) => match files.size(id) {
+            Ok(size) if size > MAX_BLOB => Ok(None),
+            Ok(_) | Err(_) => Err(error),
+        },
     }
 }
 

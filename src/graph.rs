@@ -127,17 +127,14 @@ impl Graph {
                 }
             }
             names.push(names[0].clone());
-            let place = circle.windows(2).find_map(|w| places.get(&(w[0], w[1])));
-            let place = place.or_else(|| places.get(&(start, start))).cloned();
+            let edges = circle.iter().zip(circle.iter().skip(1).chain(circle.first()));
+            let place = edges.into_iter().find_map(|(from, to)| places.get(&(*from, *to))).cloned();
             let mut message = format!("apps need one another in a circle: {}", names.join(" → "));
             if members.len() > circle.len() {
                 message += &format!(" (and {} more tied into it)", members.len() - circle.len());
             }
             let problem = Problem::new(Code::NeedCycle, place, message);
-            problems.push(match &self.graph[start] {
-                Node::App(key) => problem.of(key),
-                Node::Gate { .. } => problem,
-            });
+            problems.push(problem);
         }
         problems.sort();
         problems

@@ -166,6 +166,11 @@ impl Reader<'_> {
             closure.problems.push(problem);
             return Ok(None);
         }
+        if path.is_empty() && chart.is_empty() && text(self.source, &["ref"]).is_empty() {
+            let message = "a source needs path or chart; the repository's top is `path: .`";
+            closure.problems.push(Problem::new(Code::AppField, Some(self.place(&[])), message));
+            return Ok(None);
+        }
         if !chart.is_empty() {
             let input = remote(format!("{}/{chart}", url.trim_end_matches('/')), revision);
             closure.not_rendered.insert(format!("chart {chart} {revision} not fetched"));
@@ -317,7 +322,10 @@ impl Reader<'_> {
         for (i, parameter) in list("fileParameters").iter().enumerate() {
             let place = self.place(&["helm", "fileParameters", &i.to_string()]);
             if let Some(path) = self.input_path(closure, chart, text(parameter, &["path"]), &place) {
-                closure.file(&path, &place)?;
+                if !matches!(closure.file(&path, &place)?.what, What::Blob(_)) {
+                    let message = format!("the file {path} does not exist");
+                    closure.problems.push(Problem::new(Code::PathMissing, Some(place), message));
+                }
                 options
                     .sets
                     .push(Set { name: text(parameter, &["name"]).to_owned(), value: SetValue::File(path) });

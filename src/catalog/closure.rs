@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::app::{Pinned, Remote, Unknown};
 use super::doc::Parses;
 use super::job::{Dependency, Input, Mount};
+use super::kustomization::{Reference, Target};
+pub use super::link::real_path;
+use super::link::{self, End};
 use super::{chart, kustomization};
 use crate::files::{Entry, EntryKind, Files, Next, ReadError, walk};
 use crate::name::{ObjectId, RepoPath};
 use crate::object::yaml::{Mark, Node};
 use crate::problem::{Code, Place, Problem};
-
-/// Links followed for one path, at most; more is a circle (Linux: `ELOOP`).
-const MAX_LINKS: usize = 40;
 
 /// The inputs of one app, as they are found.
 pub struct Closure<'a> {
@@ -29,6 +29,8 @@ pub struct Closure<'a> {
     pub remotes: BTreeSet<Remote>,
     /// Inputs that cannot be followed.
     pub unknown: BTreeSet<Unknown>,
+    /// Places that lead into a submodule.
+    pub submodules: BTreeSet<Place>,
     /// Why the content cannot be rendered from this repository alone.
     pub not_rendered: BTreeSet<String>,
     /// What is wrong.
@@ -67,6 +69,7 @@ impl<'a> Closure<'a> {
             inputs: BTreeMap::new(),
             remotes: BTreeSet::new(),
             unknown: BTreeSet::new(),
+            submodules: BTreeSet::new(),
             not_rendered: BTreeSet::new(),
             problems: Vec::new(),
             open: Vec::new(),
@@ -89,14 +92,11 @@ impl<'a> Closure<'a> {
                 Ok(Found { real, what: What::Blob(id) })
             }
             Some(Entry { id, kind: EntryKind::Directory }) => Ok(Found { real, what: What::Tree(id) }),
-            Some(Entry { kind: EntryKind::Submodule, .. }) => {
-                let why = format!("{real} is a submodule");
-                self.unknown.insert(Unknown { place: place.clone(), why });
-                Ok(Found { real, what: What::Absent })
-            }
             // In a real folder there is no link on the way to what is not there.
             None if self.is_folder(&real.parent())? => Ok(Found { real, what: What::Absent }),
-            Some(Entry { kind: EntryKind::Link, .. }) | None => self.follow(real, place),
+            Some(Entry { kind: EntryKind::Link | EntryKind::Submodule, .. }) | None => {
+                self.follow(real, place)
+            }
         }
     }
 
@@ -106,41 +106,25 @@ impl<'a> Closure<'a> {
 
     /// Walks a path component by component, following links.
     fn follow(&mut self, path: RepoPath, place: &Place) -> Result<Found, ReadError> {
-        let mut rest: Vec<String> = path.as_str().split('/').rev().map(str::to_owned).collect();
-        let mut at = RepoPath::root();
-        let mut links = 0;
-        while let Some(part) = rest.pop() {
-            let next = at.child(&part);
-            let Some(entry) = self.files.entry(&next)? else {
-                return Ok(Found { real: path, what: What::Absent });
-            };
-            if entry.kind != EntryKind::Link {
-                at = next;
-                continue;
-            }
-            self.inputs.insert(next.clone(), Input::Blob(entry.id));
-            let target = String::from_utf8_lossy(&self.files.blob(entry.id)?).into_owned();
-            links += 1;
-            let Ok(target) = at.join(&target) else {
-                self.problem(Code::LinkEscapes, place, format!("the link {next} leaves the repository"));
-                return Ok(Found { real: path, what: What::Absent });
-            };
-            if links > MAX_LINKS {
-                self.problem(Code::LinkEscapes, place, format!("the link {next} goes in a circle"));
-                return Ok(Found { real: path, what: What::Absent });
-            }
-            rest.extend(target.as_str().split('/').rev().filter(|p| !p.is_empty()).map(str::to_owned));
-            at = RepoPath::root();
+        let way = link::follow(self.files, &path)?;
+        self.inputs.extend(way.links.into_iter().map(|(link, id)| (link, Input::Blob(id))));
+        if let Some(fault) = way.end.fault() {
+            self.problem(Code::LinkEscapes, place, fault);
         }
-        Ok(match self.files.entry(&at)? {
-            Some(Entry { id, kind: EntryKind::File | EntryKind::Executable }) => {
-                Found { real: at, what: What::Blob(id) }
+        match way.end {
+            End::Found(found) => Ok(found),
+            End::Submodule(at) => {
+                self.submodules.insert(place.clone());
+                self.submodule(&at, place);
+                Ok(Found { real: path, what: What::Absent })
             }
-            Some(Entry { id, kind: EntryKind::Directory }) => Found { real: at, what: What::Tree(id) },
-            Some(Entry { kind: EntryKind::Submodule | EntryKind::Link, .. }) | None => {
-                Found { real: at, what: What::Absent }
-            }
-        })
+            End::Leaves(_) | End::Circle(_) => Ok(Found { real: path, what: What::Absent }),
+        }
+    }
+
+    fn submodule(&mut self, at: &RepoPath, place: &Place) {
+        let why = format!("{at} is a submodule");
+        self.unknown.insert(Unknown { place: place.clone(), why });
     }
 
     /// Takes a file, or nothing, as an input.
@@ -166,13 +150,16 @@ impl<'a> Closure<'a> {
         if !self.files.facts(id)?.has_links {
             return Ok(());
         }
-        let mut links = Vec::new();
+        let (mut links, mut submodules) = (Vec::new(), Vec::new());
         walk(self.files, id, &found.real, &mut |path, entry| {
-            if entry.kind == EntryKind::Link {
-                links.push(path);
+            match entry.kind {
+                EntryKind::Link => links.push(path),
+                EntryKind::Submodule => submodules.push(path),
+                EntryKind::File | EntryKind::Executable | EntryKind::Directory => {}
             }
             Ok(Next::Enter)
         })?;
+        submodules.iter().for_each(|at| self.submodule(at, place));
         for link in links {
             let target = self.follow(link.clone(), place)?;
             match target.what {
@@ -191,7 +178,12 @@ impl<'a> Closure<'a> {
     fn document(&mut self, found: &Found, id: ObjectId) -> Result<Option<Node>, ReadError> {
         let parsed = self.parses.get(self.files, &found.real, id)?;
         self.problems.extend(parsed.1.iter().cloned());
-        Ok(parsed.0.first().and_then(|doc| doc.node().cloned()))
+        let node = parsed.0.first().and_then(|doc| doc.node().cloned());
+        if node.is_none() && parsed.1.is_empty() {
+            let message = format!("{} is empty", found.real.file_name());
+            self.problem(Code::ContentInvalid, &TOP.place(found.real.as_str()), message);
+        }
+        Ok(node)
     }
 
     /// The kustomization file of a folder; the names it could have and has not
@@ -210,7 +202,7 @@ impl<'a> Closure<'a> {
         }
         if all.len() > 1 {
             let message = format!("{dir} has {} kustomization files; kustomize wants one", all.len());
-            self.problem(Code::ContentInvalid, &Place::file(all[1].0.real.as_str()), message);
+            self.problem(Code::ContentInvalid, &TOP.place(all[1].0.real.as_str()), message);
         }
         Ok(all.into_iter().next())
     }
@@ -224,10 +216,7 @@ impl<'a> Closure<'a> {
         place: &Place,
     ) -> Result<(), ReadError> {
         if self.open.contains(dir) {
-            let mut circle: Vec<&str> =
-                self.open.iter().skip_while(|d| *d != dir).map(RepoPath::as_str).collect();
-            circle.push(dir.as_str());
-            let message = format!("kustomizations include one another: {}", circle.join(" → "));
+            let message = format!("kustomizations include one another: {}", self.circle(dir));
             self.problem(Code::ContentCycle, place, message);
             return Ok(());
         }
@@ -235,47 +224,79 @@ impl<'a> Closure<'a> {
             return Ok(());
         }
         let own = self.kustomization_of(dir, place)?;
-        let (node, file) = match (replace, own) {
-            (Some(text), own) => {
-                let file =
-                    own.map_or_else(|| dir.child(kustomization::FILE_NAMES[0]), |(found, _)| found.real);
-                let (node, problems) = crate::object::yaml::document(file.as_str(), text.as_bytes());
+        let references = match (replace, own) {
+            (Some(text), own) => self.replaced(text, own, dir, place)?,
+            (None, Some((found, id))) => {
+                // An empty kustomization is a problem, and reads nothing.
+                let Some(node) = self.document(&found, id)? else { return Ok(()) };
+                let (references, problems) = kustomization::references(found.real.as_str(), &node);
                 self.problems.extend(problems);
-                (node, file)
+                let placed = |r: Reference| (r.mark.place(found.real.as_str()), r);
+                references.into_iter().map(placed).collect()
             }
-            (None, Some((found, id))) => (self.document(&found, id)?, found.real),
             (None, None) => {
                 self.problem(Code::PathMissing, place, format!("{dir} has no kustomization.yaml"));
                 return Ok(());
             }
         };
-        // An empty kustomization renders nothing; kustomize itself refuses it.
-        let Some(node) = node else { return Ok(()) };
-        let (references, problems) = kustomization::references(file.as_str(), &node);
-        self.problems.extend(problems);
         self.open.push(dir.clone());
-        let result = references.into_iter().try_for_each(|r| self.reference(dir, file.as_str(), r));
+        let result = references.into_iter().try_for_each(|(place, r)| self.reference(dir, &place, r));
         self.open.pop();
         result
     }
 
-    fn reference(
+    /// The folders being read from `dir` on, back to it.
+    fn circle(&self, dir: &RepoPath) -> String {
+        let open = self.open.iter().skip_while(|d| *d != dir).chain([dir]);
+        open.map(RepoPath::as_str).collect::<Vec<_>>().join(" → ")
+    }
+
+    /// The references of a text that stands in for a folder's own kustomization.
+    /// What stands in the folder's own file too has its place there; the rest is
+    /// the app's doing.
+    fn replaced(
         &mut self,
+        text: &str,
+        own: Option<(Found, ObjectId)>,
         dir: &RepoPath,
-        file: &str,
-        reference: kustomization::Reference,
-    ) -> Result<(), ReadError> {
-        use kustomization::Target;
-        let place = reference.mark.place(file);
+        place: &Place,
+    ) -> Result<Vec<(Place, Reference)>, ReadError> {
+        let (mut known, mut told) = (Vec::new(), Vec::new());
+        if let Some((found, id)) = &own
+            && let Some(node) = self.document(found, *id)?
+        {
+            let (references, problems) = kustomization::references(found.real.as_str(), &node);
+            known.extend(references.into_iter().map(|r| (r.mark.place(found.real.as_str()), r)));
+            told = problems;
+        }
+        let file = own.map_or_else(|| dir.child(kustomization::FILE_NAMES[0]), |(found, _)| found.real);
+        let (node, mut problems) = crate::object::yaml::document(file.as_str(), text.as_bytes());
+        let (references, more) =
+            node.map_or_else(Default::default, |node| kustomization::references(file.as_str(), &node));
+        problems.extend(more);
+        problems.retain(|p| !told.iter().any(|t: &Problem| t.message == p.message));
+        let here = problems.into_iter().map(|p| Problem { place: Some(place.clone()), ..p });
+        self.problems.extend(told.iter().cloned().chain(here));
+        let placed = |r: Reference| {
+            let own = known.iter().find(|(_, k)| (k.field, &k.text) == (r.field, &r.text));
+            (own.map_or_else(|| place.clone(), |(place, _)| place.clone()), r)
+        };
+        Ok(references.into_iter().map(placed).collect())
+    }
+
+    fn reference(&mut self, dir: &RepoPath, place: &Place, reference: Reference) -> Result<(), ReadError> {
         let Some(path) = reference.target.path() else {
             match reference.target {
                 Target::Remote { pinned } => self.remote_base(&reference.text, pinned),
                 Target::Absolute => {
                     let message = format!("{}: {:?} is absolute", reference.field, reference.text);
-                    self.problem(Code::PathEscapes, &place, message);
+                    self.problem(Code::PathEscapes, place, message);
                 }
                 Target::Code(what) => {
-                    self.unknown.insert(Unknown { place, why: format!("{what} would have to be run") });
+                    self.unknown.insert(Unknown {
+                        place: place.clone(),
+                        why: format!("{what} would have to be run"),
+                    });
                 }
                 Target::Inline => {}
                 Target::FileOrDir(_)
@@ -288,10 +309,10 @@ impl<'a> Closure<'a> {
         };
         let Ok(path) = dir.join(path) else {
             let message = format!("{}: {path:?} leaves the repository", reference.field);
-            self.problem(Code::PathEscapes, &place, message);
+            self.problem(Code::PathEscapes, place, message);
             return Ok(());
         };
-        let found = self.file(&path, &place)?;
+        let found = self.file(&path, place)?;
         match (&reference.target, found.what) {
             (Target::Chart(chart), What::Absent) => {
                 let pinned = if chart.pinned { Pinned::Exact } else { Pinned::Floating };
@@ -301,19 +322,37 @@ impl<'a> Closure<'a> {
             }
             (_, What::Absent) => {
                 let message = format!("{}: {path} does not exist", reference.field);
-                self.problem(Code::PathMissing, &place, message);
+                self.problem(Code::PathMissing, place, message);
             }
             (Target::Config(_), What::Blob(id)) => self.plugin_config(dir, &found, id)?,
             (_, What::Blob(_)) => {}
-            (Target::Chart(_), What::Tree(id)) => self.tree(&found, id, &place)?,
+            (Target::Chart(_), What::Tree(id)) => self.tree(&found, id, place)?,
             (Target::FileOrDir(_) | Target::Component(_) | Target::Config(_), What::Tree(_)) => {
-                self.kustomize(&path, None, &place)?;
+                self.kind_fits(&path, &reference, place)?;
+                self.kustomize(&path, None, place)?;
             }
             (_, What::Tree(_)) => {
                 let message = format!("{}: {path} is a folder, and a file is wanted", reference.field);
-                self.problem(Code::ContentInvalid, &place, message);
+                self.problem(Code::ContentInvalid, place, message);
             }
         }
+        Ok(())
+    }
+
+    /// Kustomize takes components under `components` only, and nothing else there
+    /// (`api/internal/target/kusttarget.go`, `accumulateDirectory`).
+    fn kind_fits(&mut self, dir: &RepoPath, reference: &Reference, place: &Place) -> Result<(), ReadError> {
+        let Some((found, id)) = self.kustomization_of(dir, place)? else { return Ok(()) };
+        let parsed = self.parses.get(self.files, &found.real, id)?;
+        let Some(doc) = parsed.0.first() else { return Ok(()) };
+        let is_component = doc.kind() == "Component";
+        let wants_component = matches!(reference.target, Target::Component(_));
+        let message = match (wants_component, is_component) {
+            (true, true) | (false, false) => return Ok(()),
+            (true, false) => format!("{}: {dir} is no Component", reference.field),
+            (false, true) => format!("{}: {dir} is a Component; name it in `components`", reference.field),
+        };
+        self.problem(Code::ContentInvalid, place, message);
         Ok(())
     }
 
@@ -325,7 +364,8 @@ impl<'a> Closure<'a> {
             let (references, problems) = kustomization::plugin_references(found.real.as_str(), node);
             self.problems.extend(problems);
             for reference in references {
-                self.reference(dir, found.real.as_str(), reference)?;
+                let place = reference.mark.place(found.real.as_str());
+                self.reference(dir, &place, reference)?;
             }
         }
         Ok(())
@@ -353,7 +393,8 @@ impl<'a> Closure<'a> {
         out: &mut BTreeSet<Dependency>,
     ) -> Result<(), ReadError> {
         if self.open.contains(dir) {
-            self.problem(Code::ContentCycle, place, format!("the chart {dir} depends on itself"));
+            let message = format!("charts depend on one another: {}", self.circle(dir));
+            self.problem(Code::ContentCycle, place, message);
             return Ok(());
         }
         if !self.done.insert(dir.clone()) {
@@ -371,10 +412,7 @@ impl<'a> Closure<'a> {
             self.problem(Code::PathMissing, place, format!("{dir} has no Chart.yaml"));
             return Ok(());
         };
-        let Some(node) = self.document(&found, id)? else {
-            self.problem(Code::ContentInvalid, &Place::file(found.real.as_str()), "Chart.yaml is empty");
-            return Ok(());
-        };
+        let Some(node) = self.document(&found, id)? else { return Ok(()) };
         let (read, problems) = chart::read(found.real.as_str(), &node);
         self.problems.extend(problems);
         let mut all: Vec<(chart::Dependency, String)> =
@@ -452,19 +490,10 @@ impl<'a> Closure<'a> {
         self.inputs.extend(other.inputs);
         self.remotes.extend(other.remotes);
         self.unknown.extend(other.unknown);
+        self.submodules.extend(other.submodules);
         self.not_rendered.extend(other.not_rendered);
         self.problems.extend(other.problems);
     }
-}
-
-/// Where a path of the content's file system lies in the repository; `None`
-/// where no mount covers it.
-pub fn real_path(mounts: &[Mount], path: &RepoPath) -> Option<RepoPath> {
-    if mounts.is_empty() {
-        return Some(path.clone());
-    }
-    let best = mounts.iter().filter(|m| path.is_within(&m.at)).max_by_key(|m| m.at.as_str().len())?;
-    path.below(&best.at).and_then(|rest| best.from.join(rest).ok())
 }
 
 /// A mark for things whose place is only a file.

@@ -7,10 +7,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value as Json;
 
-use crate::files::{Files, ReadError};
+use crate::files::{Files, MAX_BLOB, ReadError, bounded};
 use crate::name::{ObjectId, RepoPath};
 use crate::object::yaml::{Node, documents};
-use crate::problem::{Place, Problem};
+use crate::problem::{Code, Place, Problem};
+
+/// Lists in lists, at most.
+const MAX_LISTS: usize = 8;
 
 /// One document.
 #[derive(Debug)]
@@ -193,7 +196,7 @@ impl Parses {
         if let Some(found) = self.lock().get(id, path) {
             return Ok(Arc::clone(found));
         }
-        let parsed = parse(path, &files.blob(id)?);
+        let parsed = read(files, path, id)?;
         self.lock().insert(id, path.clone(), Arc::clone(&parsed));
         Ok(parsed)
     }
@@ -215,7 +218,10 @@ impl Parses {
                 .map(|chunk| {
                     scope.spawn(move || {
                         let ids: Vec<ObjectId> = chunk.iter().map(|(_, id)| *id).collect();
-                        let blobs = files.blobs(&ids)?;
+                        let Ok(blobs) = files.blobs(&ids) else {
+                            // One that is too large must not keep the others from being read.
+                            return chunk.iter().map(|(path, id)| read(files, path, *id)).collect();
+                        };
                         let parsed = chunk.iter().zip(blobs).map(|((path, _), blob)| parse(path, &blob));
                         Ok(parsed.collect())
                     })
@@ -259,8 +265,34 @@ impl Parses {
     }
 }
 
+fn read(files: &dyn Files, path: &RepoPath, id: ObjectId) -> Result<Parsed, ReadError> {
+    Ok(bounded(files, id)?.map_or_else(|| too_large(path), |bytes| parse(path, &bytes)))
+}
+
 fn parse(path: &RepoPath, bytes: &[u8]) -> Parsed {
     let (nodes, problems) = documents(path.as_str(), bytes);
-    let docs = nodes.into_iter().map(|node| Arc::new(Doc::raw(path.as_str(), node))).collect();
+    let mut docs = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        unpack(path.as_str(), node, 0, &mut docs);
+    }
     Arc::new((docs, problems))
+}
+
+/// A `List` stands for its items, as kubectl and both controllers have it.
+fn unpack(file: &str, node: Node, depth: usize, out: &mut Vec<Arc<Doc>>) {
+    let is_list = node.get("kind").and_then(Node::as_str).is_some_and(|kind| kind.ends_with("List"));
+    match node.get("items").and_then(Node::as_list) {
+        Some(items) if is_list && node.get("apiVersion").is_some() && depth < MAX_LISTS => {
+            for item in items {
+                unpack(file, item.clone(), depth + 1, out);
+            }
+        }
+        Some(_) | None => out.push(Arc::new(Doc::raw(file, node))),
+    }
+}
+
+fn too_large(path: &RepoPath) -> Parsed {
+    let message = format!("the file is larger than {} MiB", MAX_BLOB >> 20);
+    let place = Place::new(path.as_str(), 1, 1);
+    Arc::new((Vec::new(), vec![Problem::new(Code::YamlTooLarge, Some(place), message)]))
 }

@@ -5,21 +5,23 @@
 //! that apps wait for turn up on the way; when nothing more can, what is missing
 //! is assumed or said.
 
+mod register;
+mod roots_of;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::app::{App, Carried, Content, Format, Parent};
-use super::closure::What;
+use super::app::{App, Carried, Content, Format, Parent, Unknown};
 use super::doc::Doc;
 use super::flux::{self, Read};
-use super::format::{Context, Header, HelmOptions, Stage, job, kustomize};
-use super::job::{Input, Job, Tool, Values};
-use super::kinds::{ConfigMaps, FluxSources, Fresh, Kind, kind};
-use super::scope::{PathHere, Scope, most_named};
+use super::format::{Context, Stage, job, kustomize};
+use super::job::{Input, Job, Tool};
+use super::kinds::{ConfigMaps, FluxSources, Fresh, Kind, kind, misread};
+use super::scope::Scope;
 use super::{Catalog, Reading, Request, argo, helm_release, job_key, luigi_app, roots};
 use crate::config::AppsKind;
 use crate::files::ReadError;
-use crate::name::{AppId, AppKey, RepoPath, RepoUrl};
+use crate::name::{AppId, AppKey, RepoPath};
 use crate::problem::{Code, Place, Problem, Severity};
 
 /// Parents of parents, at most.
@@ -44,6 +46,8 @@ struct Slot {
     app: App,
     depth: usize,
     state: State,
+    /// A field that could not be read: the content may hold more than is seen.
+    flaw: Option<Unknown>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,9 +65,16 @@ struct Fixpoint<'a> {
     scope: Scope,
     stage: Stage,
     sources: FluxSources,
+    /// How each source was found, by kind, namespace and name.
+    source_ranks: BTreeMap<(String, String, String), Rank>,
     config_maps: ConfigMaps,
     slots: BTreeMap<AppId, Slot>,
-    ranks: BTreeMap<AppId, Rank>,
+    /// The best definition of each app so far, and who holds it.
+    ranks: BTreeMap<AppId, (Rank, Parent)>,
+    /// Apps whose best definition would be lost with the app that holds it.
+    pinned: BTreeMap<AppId, register::Pin>,
+    /// The least rank that each app was met with.
+    seen: BTreeMap<AppId, Rank>,
     /// Apps whose content is read for the ConfigMaps in it.
     forced: BTreeSet<AppId>,
     problems: BTreeSet<Problem>,
@@ -75,15 +86,19 @@ struct Fixpoint<'a> {
 /// Reads one environment; see [`super::read`].
 pub fn read(request: &Request<'_>) -> Result<Reading, ReadError> {
     let mut ranks = BTreeMap::new();
+    let mut pinned = BTreeMap::new();
     loop {
         let mut fixpoint = Fixpoint {
             request,
             scope: request.scope.clone(),
             stage: Stage::Searching,
             sources: FluxSources::default(),
+            source_ranks: BTreeMap::new(),
             config_maps: ConfigMaps::default(),
             slots: BTreeMap::new(),
             ranks,
+            pinned: std::mem::take(&mut pinned),
+            seen: BTreeMap::new(),
             forced: BTreeSet::new(),
             problems: BTreeSet::new(),
             pending: BTreeMap::new(),
@@ -93,8 +108,13 @@ pub fn read(request: &Request<'_>) -> Result<Reading, ReadError> {
         fixpoint.roots()?;
         fixpoint.run()?;
         if !fixpoint.restart {
-            return Ok(fixpoint.finish());
+            match fixpoint.lost() {
+                None => return Ok(fixpoint.finish()),
+                Some(lost) => (ranks, pinned) = lost,
+            }
+            continue;
         }
+        pinned = fixpoint.pinned;
         // A better definition of an app was found: begin again knowing that.
         ranks = fixpoint.ranks;
     }
@@ -153,10 +173,10 @@ impl Fixpoint<'_> {
         for entry in &environment.apps {
             match &entry.what {
                 AppsKind::Files(glob) => {
-                    let files = roots::matching(request.files, glob)?;
+                    let (files, problems) = roots::matching(request.files, glob)?;
+                    self.problems.extend(problems);
                     if files.is_empty() {
-                        let message = format!("{glob:?} matches no file");
-                        self.add(Problem::new(Code::ConfigNoMatch, Some(entry.place.clone()), message));
+                        self.no_match(glob, &entry.place)?;
                     }
                     request.parses.warm(request.files, &files)?;
                     for (path, id) in files {
@@ -184,40 +204,6 @@ impl Fixpoint<'_> {
         Ok(())
     }
 
-    fn root_chart(
-        &self,
-        path: &RepoPath,
-        value_files: &[String],
-        place: &Place,
-    ) -> Result<(Job, (Vec<Problem>, BTreeSet<String>)), ReadError> {
-        let context = self.context();
-        let mut closure = context.closure(&[]);
-        let dependencies = closure.chart(path, place)?;
-        let release = path.file_name().to_owned();
-        let mut options = HelmOptions { release, namespace: "default".to_owned(), ..HelmOptions::default() };
-        for file in value_files {
-            match path.join(file) {
-                Ok(file) => match closure.file(&file, place)?.what {
-                    What::Blob(_) => options.values.push(Values::File(file)),
-                    What::Absent | What::Tree(_) => {
-                        let message = format!("value file {file} does not exist");
-                        closure.problems.push(Problem::new(Code::PathMissing, Some(place.clone()), message));
-                    }
-                },
-                Err(error) => {
-                    closure.problems.push(Problem::new(
-                        Code::PathEscapes,
-                        Some(place.clone()),
-                        error.to_string(),
-                    ));
-                }
-            }
-        }
-        let tool = options.tool(context.config, path.clone(), dependencies);
-        let job = job(&closure, &[], tool, None);
-        Ok((job, (closure.problems, closure.not_rendered)))
-    }
-
     /// A parent that luigi.yaml names: it is no app, but what it renders are.
     fn root_parent(
         &mut self,
@@ -235,50 +221,8 @@ impl Fixpoint<'_> {
             return Ok(());
         }
         let inputs = job.inputs.clone();
-        if let Some(docs) = self.rendered(&format!("parent {path}"), &job, &Place::file(path.as_str()))? {
+        if let Some(docs) = self.rendered(&format!("parent {path}"), &job, place)? {
             self.register_rendered(docs, &inputs, &Parent::Root, 0, &Place::file(path.as_str()))?;
-        }
-        Ok(())
-    }
-
-    /// Infers which URL means this repository, when nobody has said.
-    fn decide_scope(&mut self) -> Result<(), ReadError> {
-        if self.scope.is_decided() {
-            return Ok(());
-        }
-        let mut seen: Vec<(RepoUrl, PathHere)> = Vec::new();
-        let mut paths: Vec<(String, String)> = Vec::new();
-        for slot in self.slots.values() {
-            match slot.app.format {
-                Format::Luigi => paths.extend(luigi_app::named(&slot.doc)),
-                Format::ArgoApplication => paths.extend(argo::named(&slot.doc)),
-                Format::FluxKustomization => {
-                    let own = slot.doc.namespace();
-                    let text = |key| slot.doc.text(&["spec", "sourceRef", key]).unwrap_or("");
-                    let namespace = if text("namespace").is_empty() { own } else { text("namespace") };
-                    let source = self.sources.get(text("kind"), namespace, text("name"));
-                    if let Some(url) = source.and_then(|s| flux::named(s)) {
-                        paths.push((url, slot.doc.text(&["spec", "path"]).unwrap_or("").to_owned()));
-                    }
-                }
-                Format::FluxHelmRelease => {}
-            }
-        }
-        for (url, path) in paths {
-            let path = RepoPath::parse(&path);
-            let here = match path {
-                Ok(path) if self.request.files.entry(&path)?.is_some() => PathHere::Exists,
-                Ok(_) | Err(_) => PathHere::Missing,
-            };
-            seen.push((RepoUrl::of(&url), here));
-        }
-        let hinted = self.request.hints.iter().find(|hint| seen.iter().any(|(url, _)| url == *hint));
-        let url = hinted.cloned().or_else(|| most_named(&seen));
-        if let Some(url) = url {
-            let message = format!("children name this repository as {url}");
-            self.add(Problem::new(Code::SourceAssumed, None, message));
-            self.scope = self.scope.clone().with_url(url);
-            self.progress = true;
         }
         Ok(())
     }
@@ -300,6 +244,7 @@ impl Fixpoint<'_> {
             && let Some(slot) = self.slots.get_mut(id)
         {
             slot.app.content = content;
+            slot.app.content.unknown.extend(slot.flaw.clone());
             slot.state = State::Read;
             self.progress = true;
         }
@@ -376,7 +321,11 @@ impl Fixpoint<'_> {
             }
             Some(Ok(objects)) => Ok(Some(Arc::clone(objects))),
             Some(Err(problems)) => {
-                self.problems.extend(problems.iter().cloned());
+                let placed = |p: &Problem| match p.place {
+                    Some(_) => p.clone(),
+                    None => Problem { place: Some(place.clone()), ..p.clone() },
+                };
+                self.problems.extend(problems.iter().map(placed));
                 let message = format!("{name} may define apps and could not be rendered");
                 self.add(Problem::new(Code::ParentNotRendered, Some(place.clone()), message));
                 Ok(Some(Arc::new(Vec::new())))
@@ -416,85 +365,14 @@ impl Fixpoint<'_> {
                 let message = format!("AppProject {} is not enforced by this version", doc.name());
                 self.add(Problem::new(Code::ProjectIgnored, Some(doc.place.clone()), message));
             }
-            Kind::Source => self.progress |= self.sources.insert(Arc::clone(doc)) == Fresh::New,
+            Kind::Source => self.register_source(doc, rank),
             Kind::ConfigMap => self.progress |= self.config_maps.insert(doc) == Fresh::New,
-            Kind::Other => {}
-        }
-    }
-
-    fn register_app(&mut self, doc: &Arc<Doc>, format: Format, rank: Rank, parent: &Parent, depth: usize) {
-        let id = match format {
-            Format::Luigi => super::format::id("App", doc),
-            Format::ArgoApplication => super::format::id("Application", doc),
-            Format::FluxKustomization => super::format::id("Kustomization", doc),
-            Format::FluxHelmRelease => super::format::id("HelmRelease", doc),
-        };
-        let id = match id {
-            Ok(id) => id,
-            Err(error) => {
-                let place = doc.place_of(&["metadata", "name"]);
-                let code =
-                    if doc.json.to_string().contains("{{") { Code::DocumentTemplated } else { Code::AppName };
-                return self.add(Problem::new(code, Some(place), format!("{}: {error}", doc.kind())));
-            }
-        };
-        if self.is_self_or_ancestor(&id, parent) {
-            return;
-        }
-        match self.ranks.get(&id) {
-            Some(known) if *known > rank => return,
-            Some(known) if *known < rank => {
-                self.restart |= self.slots.contains_key(&id);
-                self.ranks.insert(id.clone(), rank);
-            }
-            Some(_) => {}
-            None => {
-                self.ranks.insert(id.clone(), rank);
+            Kind::Other => {
+                if let Some((field, message)) = misread(doc) {
+                    self.add(Problem::new(Code::AppField, Some(doc.place_of(&[field])), message));
+                }
             }
         }
-        if let Some(known) = self.slots.get(&id) {
-            if self.ranks.get(&id) == Some(&rank)
-                && !(known.doc.place == doc.place && known.doc.json == doc.json)
-            {
-                let message = format!("{id} is defined at {} too", known.doc.place);
-                self.add(Problem::new(Code::AppDuplicate, Some(doc.place.clone()), message));
-            }
-            return;
-        }
-        if self.slots.len() >= MAX_APPS {
-            let message = format!("more than {MAX_APPS} apps in one environment");
-            return self.add(Problem::new(Code::ParentTooDeep, Some(doc.place.clone()), message));
-        }
-        let context = self.context();
-        let header: Header = match format {
-            Format::Luigi => luigi_app::header(&context, doc, id.clone(), parent.clone()),
-            Format::ArgoApplication => argo::header(&context, doc, id.clone(), parent.clone()),
-            Format::FluxKustomization => flux::header(&context, doc, id.clone(), parent.clone()),
-            Format::FluxHelmRelease => helm_release::header(&context, doc, id.clone(), parent.clone()),
-        };
-        let key = header.app.key.clone();
-        self.problems.extend(header.problems.into_iter().map(|p| p.of(&key)));
-        self.slots.insert(id, Slot { doc: Arc::clone(doc), app: header.app, depth, state: State::Open });
-        self.progress = true;
-    }
-
-    /// A Flux bootstrap's own Kustomization lies in the folder that it builds:
-    /// what defines itself keeps the definition that it was found by.
-    fn is_self_or_ancestor(&self, id: &AppId, parent: &Parent) -> bool {
-        let mut at = parent;
-        let mut steps = 0;
-        while let Parent::App(above) = at {
-            if above == id {
-                return true;
-            }
-            let Some(slot) = self.slots.get(above) else { return false };
-            at = &slot.app.parent;
-            steps += 1;
-            if steps > MAX_DEPTH + 1 {
-                return false;
-            }
-        }
-        false
     }
 
     /// Looks for ConfigMaps in the content of apps that define no apps. Returns

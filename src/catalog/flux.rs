@@ -262,7 +262,8 @@ fn kustomization(
     let replace = if let Some(own) = overlay::own(context, &mut closure, path, place)? {
         overlay::flux(own, spec)
     } else if closure.kustomization_of(path, place)?.is_some() {
-        // There is one, and it cannot be read: the closure has said so.
+        // There is one, and it cannot be read: the closure says why.
+        closure.kustomize(path, None, place)?;
         return Ok(content(closure, Vec::new()));
     } else {
         let own = overlay::generated(&resources(context, &mut closure, path, place)?);

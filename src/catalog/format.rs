@@ -3,6 +3,7 @@
 //!
 //! Knows no format itself.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -200,7 +201,17 @@ impl HelmOptions {
 }
 
 /// Everything a closure and its jobs say, as an app's content.
-pub fn content(closure: Closure<'_>, jobs: Vec<Job>) -> Content {
+pub fn content(mut closure: Closure<'_>, jobs: Vec<Job>) -> Content {
+    // Behind a link that is not followed, and in a submodule, nobody knows what
+    // exists; that has been said at the same place.
+    let refused: BTreeSet<Place> = (closure.problems.iter())
+        .filter(|p| p.code == Code::LinkEscapes)
+        .filter_map(|p| p.place.clone())
+        .chain(closure.submodules.iter().cloned())
+        .collect();
+    closure.problems.retain(|p| {
+        p.code != Code::PathMissing || !p.place.as_ref().is_some_and(|place| refused.contains(place))
+    });
     Content {
         inputs: closure.inputs,
         remotes: closure.remotes.into_iter().collect(),

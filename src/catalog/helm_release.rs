@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::app::{App, Carried, Content, Format, Parent};
+use super::closure::{Closure, What};
 use super::doc::{Doc, at};
 use super::flux::{Origin, origin};
 use super::format::{Context, Header, HelmOptions, content, depends_on, job, remote};
@@ -17,7 +18,7 @@ use super::job::Values;
 use super::kinds::ConfigMaps;
 use crate::files::ReadError;
 use crate::name::{AppId, Digest, RepoPath};
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, Severity};
 
 /// Everything but the content.
 pub fn header(context: &Context<'_>, doc: &Arc<Doc>, id: AppId, parent: Parent) -> Header {
@@ -73,9 +74,13 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Option<Conten
         Origin::Here(mounts) | Origin::Assumed { mounts, .. } if !by_reference => {
             let place = doc.place_of(&["spec", "chart", "spec", "chart"]);
             let mut closure = context.closure(&mounts);
-            let Ok(dir) = RepoPath::parse(chart) else {
-                closure.problems.push(Problem::new(Code::PathEscapes, Some(place), format!("{chart:?}")));
-                return Ok(Some(content(closure, Vec::new())));
+            let dir = match RepoPath::parse(chart) {
+                Ok(dir) => dir,
+                Err(error) => {
+                    let problem = Problem::new(Code::PathEscapes, Some(place), error.to_string());
+                    closure.problems.push(problem);
+                    return Ok(Some(content(closure, Vec::new())));
+                }
             };
             let dependencies = closure.chart(&dir, &place)?;
             let mut options = HelmOptions {
@@ -83,13 +88,7 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Option<Conten
                 namespace: app.destination.namespace.clone(),
                 ..HelmOptions::default()
             };
-            let files = doc.at(&["spec", "chart", "spec", "valuesFiles"]).and_then(Json::as_array);
-            for file in files.into_iter().flatten().filter_map(Json::as_str) {
-                if let Ok(path) = RepoPath::parse(file) {
-                    closure.file(&path, &place)?;
-                    options.values.push(Values::File(path));
-                }
-            }
+            options.values = values_files(&mut closure, doc)?;
             if let Some(values) = doc.at(&["spec", "values"]) {
                 options.values.push(Values::Text(values.to_string()));
             }
@@ -97,15 +96,52 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Option<Conten
             let jobs = vec![job(&closure, &mounts, tool, None)];
             Ok(Some(content(closure, jobs)))
         }
-        Origin::Here(_) | Origin::Assumed { .. } | Origin::Nowhere => {
+        Origin::Here(_) | Origin::Assumed { .. } => {
             let what = format!("{} {namespace}/{}", key("kind"), key("name"));
             Ok(Some(named_chart(&what, chart, version)))
+        }
+        Origin::Nowhere => {
+            let what = format!("{} {namespace}/{}", key("kind"), key("name"));
+            let mut content = named_chart(&what, chart, version);
+            // Without spec.chart and spec.chartRef there is nothing to look for.
+            if !key("name").is_empty() {
+                let message = format!("{what} is defined nowhere in this repository");
+                let mut problem = Problem::new(Code::SourceUnknown, Some(doc.place_of(keys)), message);
+                // It may well be in the cluster already: the chart is only named here.
+                problem.severity = Severity::Warning;
+                content.problems.push(problem);
+            }
+            Ok(Some(content))
         }
         Origin::Elsewhere { what, revision } => {
             let revision = if by_reference || version.is_empty() { revision } else { version.to_owned() };
             Ok(Some(named_chart(&what, chart, &revision)))
         }
     }
+}
+
+/// `valuesFiles`, relative to the source's top.
+fn values_files(closure: &mut Closure<'_>, doc: &Doc) -> Result<Vec<Values>, ReadError> {
+    let path = ["spec", "chart", "spec", "valuesFiles"];
+    let ignore = doc.at(&["spec", "chart", "spec", "ignoreMissingValuesFiles"]) == Some(&Json::Bool(true));
+    let mut out = Vec::new();
+    for (i, file) in doc.at(&path).and_then(Json::as_array).into_iter().flatten().enumerate() {
+        let place = doc.place_of(&[&path[..], &[&i.to_string()]].concat());
+        match RepoPath::parse(file.as_str().unwrap_or("")) {
+            Ok(file) => match closure.file(&file, &place)?.what {
+                What::Blob(_) => out.push(Values::File(file)),
+                What::Absent | What::Tree(_) if ignore => {}
+                What::Absent | What::Tree(_) => {
+                    let message = format!("value file {file} does not exist");
+                    closure.problems.push(Problem::new(Code::PathMissing, Some(place), message));
+                }
+            },
+            Err(error) => {
+                closure.problems.push(Problem::new(Code::PathEscapes, Some(place), error.to_string()));
+            }
+        }
+    }
+    Ok(out)
 }
 
 fn named_chart(source: &str, chart: &str, version: &str) -> Content {

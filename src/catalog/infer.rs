@@ -18,7 +18,7 @@ use super::kinds::{ConfigMaps, FluxSources, Kind, kind, may_define_apps};
 use super::scope::{PathHere, Scope, most_named};
 use super::{argo, flux, luigi_app};
 use crate::config::{Apps, AppsKind, Config, Engine, EnvironmentConfig};
-use crate::files::{EntryKind, Files, Next, ReadError, find, walk};
+use crate::files::{EntryKind, Files, Next, ReadError, bounded, find, walk};
 use crate::name::{AppId, Environment, RepoPath, RepoUrl};
 use crate::problem::{Code, Place, Problem};
 
@@ -38,7 +38,7 @@ const SKIPPED: [&str; 10] = [
 
 /// Infers the configuration at one commit. What it parses stays in `parses`.
 pub fn infer(files: &dyn Files, parses: &Parses) -> Result<(Config, Vec<Problem>), ReadError> {
-    let mut survey = Survey { files, parses, docs: Vec::new(), charts: Vec::new() };
+    let mut survey = Survey { files, parses, docs: Vec::new(), charts: Vec::new(), problems: Vec::new() };
     survey.look()?;
     let mut environments: BTreeMap<Environment, BTreeSet<AppsKind>> = BTreeMap::new();
     let roots = survey.roots()?;
@@ -57,7 +57,7 @@ pub fn infer(files: &dyn Files, parses: &Parses) -> Result<(Config, Vec<Problem>
         }
     }
     let place = Place::file(crate::config::FILE);
-    let mut problems = Vec::new();
+    let mut problems = std::mem::take(&mut survey.problems);
     if environments.is_empty() {
         let message = "no Argo CD, Flux or Luigi app is defined in this repository";
         let problem = Problem::new(Code::ConfigNoMatch, Some(place.clone()), message);
@@ -80,6 +80,8 @@ struct Survey<'a> {
     docs: Vec<Arc<Doc>>,
     /// Charts whose templates define apps.
     charts: Vec<RepoPath>,
+    /// Files that seem to define apps and cannot be read.
+    problems: Vec<Problem>,
 }
 
 impl Survey<'_> {
@@ -118,7 +120,7 @@ impl Survey<'_> {
             let mut defines = false;
             walk(files, templates.id, &path, &mut |_, entry| {
                 if matches!(entry.kind, EntryKind::File | EntryKind::Executable) && !defines {
-                    defines = may_define_apps(&files.blob(entry.id)?);
+                    defines = super::roots::defines(files, entry.id)?;
                 }
                 Ok(Next::Enter)
             })?;
@@ -130,6 +132,13 @@ impl Survey<'_> {
         for (path, id) in found {
             let parsed = self.parses.get(files, &path, id)?;
             self.docs.extend(parsed.0.iter().filter(|d| kind(d) != Kind::Other).cloned());
+            // What cannot be read is no root, so nobody would tell of it. Text for a
+            // template engine that is not Helm is nobody's manifest.
+            if !parsed.1.is_empty()
+                && bounded(files, id)?.is_none_or(|text| may_define(&text) && !holds_template(&text))
+            {
+                self.problems.extend(parsed.1.iter().cloned());
+            }
         }
         Ok(())
     }
@@ -311,6 +320,18 @@ impl Survey<'_> {
         }
         Ok(out)
     }
+}
+
+fn may_define(text: &[u8]) -> bool {
+    may_define_apps(text) || holds_source(text)
+}
+
+fn holds_template(text: &[u8]) -> bool {
+    text.windows(2).any(|w| w == b"{{" || w == b"{%")
+}
+
+fn holds_source(text: &[u8]) -> bool {
+    text.windows(25).any(|w| w.starts_with(b"source.toolkit.fluxcd.io/") || w == b"source.extensions.fluxcd.")
 }
 
 /// Folders whose children are environments.

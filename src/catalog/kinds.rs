@@ -42,6 +42,38 @@ pub fn kind(doc: &Doc) -> Kind {
     }
 }
 
+/// Why a document that is [`Kind::Other`] cannot be what it seems to be meant
+/// for: the field, and what is wrong with it. Passing it over would lose an app.
+pub fn misread(doc: &Doc) -> Option<(&'static str, String)> {
+    const OURS: [(&str, &[&str]); 3] = [
+        ("luigi.dev", &["App", "Root"]),
+        ("kustomize.toolkit.fluxcd.io", &["Kustomization"]),
+        ("helm.toolkit.fluxcd.io", &["HelmRelease"]),
+    ];
+    if let Some(text) = doc.json.as_str() {
+        let ours = crate::files::MARKERS.iter().any(|marker| text.contains(marker));
+        return ours.then(|| ("", "a definition is a mapping, and this is text".to_owned()));
+    }
+    let (version, kind) = (doc.text(&["apiVersion"]).unwrap_or(""), doc.kind());
+    let group = version.split('/').next().unwrap_or("");
+    let in_our_group = group == "argoproj.io" || OURS.iter().any(|(ours, _)| *ours == group);
+    if in_our_group && kind.is_empty() {
+        return Some(("kind", format!("a document of {group} needs a kind")));
+    }
+    let of_argo = matches!(kind, "Application" | "ApplicationSet" | "AppProject");
+    let meant = of_argo
+        || kind == "HelmRelease"
+        || (matches!(kind, "Kustomization" | "App") && doc.at(&["spec"]).is_some())
+        || in_our_group;
+    if meant && !version.contains('/') {
+        return Some(("apiVersion", format!("{kind} needs an apiVersion, its group and version")));
+    }
+    let (_, kinds) = OURS.iter().find(|(ours, _)| *ours == group)?;
+    (!kinds.contains(&kind)).then(|| {
+        ("kind", format!("{group} has no kind {kind:?} that Luigi knows; it has {}", kinds.join(", ")))
+    })
+}
+
 /// Whether a text may hold a document that defines an app. Errs on the side of
 /// yes: comments and templates count.
 pub fn may_define_apps(text: &[u8]) -> bool {

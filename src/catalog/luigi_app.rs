@@ -96,6 +96,11 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Option<Conten
     }
     let place = doc.place_of(&["spec", "source", "path"]);
     let mut closure = context.closure(&[]);
+    if path.is_empty() {
+        let message = "an App needs spec.source.path; the repository's top is `path: .`";
+        closure.problems.push(Problem::new(Code::AppField, Some(place), message));
+        return Ok(Some(content(closure, Vec::new())));
+    }
     let dir = match RepoPath::parse(path) {
         Ok(dir) => dir,
         Err(error) => {

@@ -11,12 +11,14 @@ use serde_json::Value as Json;
 
 use super::Request;
 use super::app::Content;
-use super::closure::real_path;
+use super::closure::{Found, What, real_path};
 use super::doc::Doc;
 use super::job::{Depth, Input, Job, Plain};
 use super::kinds::may_define_apps;
-use crate::files::{Entry, EntryKind, Files, Next, ReadError, walk};
+use super::link::{self, End};
+use crate::files::{Entry, EntryKind, Files, Next, ReadError, bounded, walk};
 use crate::name::{ObjectId, RepoPath};
+use crate::problem::{Code, Place, Problem};
 
 /// Files with their blobs.
 pub type Blobs = Vec<(RepoPath, ObjectId)>;
@@ -25,25 +27,29 @@ fn is_manifest(name: &str) -> bool {
     [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
 }
 
-/// The manifests that a glob of `apps` matches, by path.
-pub fn matching(files: &dyn Files, glob: &str) -> Result<Blobs, ReadError> {
+/// The manifests that a glob of `apps` matches, by path; links that lead nowhere.
+pub fn matching(files: &dyn Files, glob: &str) -> Result<(Blobs, Vec<Problem>), ReadError> {
     let Ok(matcher) = GlobBuilder::new(glob).literal_separator(true).build().map(|g| g.compile_matcher())
     else {
-        return Ok(Vec::new());
+        return Ok(Default::default());
     };
     let fixed: Vec<&str> = glob.split('/').take_while(|p| !p.contains(['*', '?', '[', '{'])).collect();
-    let Ok(dir) = RepoPath::parse(&fixed.join("/")) else { return Ok(Vec::new()) };
+    let Ok(dir) = RepoPath::parse(&fixed.join("/")) else { return Ok(Default::default()) };
     let mut out = Vec::new();
+    let mut links = Vec::new();
     match files.entry(&dir)? {
         Some(Entry { id, kind: EntryKind::File | EntryKind::Executable }) => out.push((dir, id)),
+        Some(Entry { kind: EntryKind::Link, .. }) => links.push(dir),
         Some(Entry { id, kind: EntryKind::Directory }) => {
             let deep = glob.contains("**");
             let depth = glob.split('/').count();
             walk(files, id, &dir, &mut |path, entry| {
-                let is_file = matches!(entry.kind, EntryKind::File | EntryKind::Executable);
-                if is_file && is_manifest(path.file_name()) && matcher.is_match(path.as_str()) {
-                    out.push((path, entry.id));
-                    return Ok(Next::Enter);
+                if is_manifest(path.file_name()) && matcher.is_match(path.as_str()) {
+                    match entry.kind {
+                        EntryKind::File | EntryKind::Executable => out.push((path.clone(), entry.id)),
+                        EntryKind::Link => links.push(path.clone()),
+                        EntryKind::Directory | EntryKind::Submodule => {}
+                    }
                 }
                 let level = path.as_str().split('/').count();
                 Ok(if deep || level < depth { Next::Enter } else { Next::Skip })
@@ -51,8 +57,30 @@ pub fn matching(files: &dyn Files, glob: &str) -> Result<Blobs, ReadError> {
         }
         Some(_) | None => {}
     }
+    let problems = follow_all(files, links, &mut out)?;
     out.sort();
-    Ok(out)
+    Ok((out, problems))
+}
+
+/// Takes the files that links lead to, under the links' names.
+fn follow_all(files: &dyn Files, links: Vec<RepoPath>, out: &mut Blobs) -> Result<Vec<Problem>, ReadError> {
+    let mut problems = Vec::new();
+    for at in links {
+        let end = link::follow(files, &at)?.end;
+        let (code, message) = match &end {
+            End::Found(Found { what: What::Blob(id), .. }) => {
+                out.push((at, *id));
+                continue;
+            }
+            End::Found(Found { what: What::Tree(_), .. }) => continue,
+            End::Found(Found { what: What::Absent, .. }) | End::Submodule(_) => {
+                (Code::PathMissing, format!("the link {at} leads to nothing that is here"))
+            }
+            End::Leaves(_) | End::Circle(_) => (Code::LinkEscapes, end.fault().unwrap_or_default()),
+        };
+        problems.push(Problem::new(code, Some(Place::new(at.as_str(), 1, 1)), message));
+    }
+    Ok(problems)
 }
 
 /// The files of a plain folder that a controller would read.
@@ -65,17 +93,21 @@ pub fn plain_files(files: &dyn Files, job: &Job, plain: &Plain) -> Result<Blobs,
             && !exclude.as_ref().is_some_and(|m| m.is_match(relative))
     };
     let mut out = Vec::new();
+    let mut links = Vec::new();
     match files.entry(&dir)? {
         Some(Entry { id, kind: EntryKind::File | EntryKind::Executable }) => out.push((dir, id)),
+        Some(Entry { kind: EntryKind::Link, .. }) => links.push(dir),
         Some(Entry { id, kind: EntryKind::Directory }) => {
             walk(files, id, &RepoPath::root(), &mut |path, entry| {
-                let is_file = matches!(entry.kind, EntryKind::File | EntryKind::Executable);
-                if is_file
-                    && is_manifest(path.file_name())
+                if is_manifest(path.file_name())
                     && wanted(path.as_str())
                     && let Ok(full) = dir.join(path.as_str())
                 {
-                    out.push((full, entry.id));
+                    match entry.kind {
+                        EntryKind::File | EntryKind::Executable => out.push((full, entry.id)),
+                        EntryKind::Link => links.push(full),
+                        EntryKind::Directory | EntryKind::Submodule => {}
+                    }
                 }
                 Ok(match plain.depth {
                     Depth::Recursive => Next::Enter,
@@ -85,6 +117,8 @@ pub fn plain_files(files: &dyn Files, job: &Job, plain: &Plain) -> Result<Blobs,
         }
         Some(_) | None => {}
     }
+    // The closure has told of links that lead out.
+    follow_all(files, links, &mut out)?;
     out.sort();
     Ok(out)
 }
@@ -99,7 +133,7 @@ pub fn may_define(request: &Request<'_>, content: &Content, doc: &Doc) -> Result
     for (path, input) in &content.inputs {
         let defines = match input {
             Input::Absent => false,
-            Input::Blob(id) => may_define_apps(&request.files.blob(*id)?),
+            Input::Blob(id) => defines(request.files, *id)?,
             Input::Tree(id) => tree_defines(request, path, *id)?,
         };
         if defines {
@@ -108,6 +142,11 @@ pub fn may_define(request: &Request<'_>, content: &Content, doc: &Doc) -> Result
     }
     let values = [&["spec", "source", "helm"][..], &["spec", "sources"], &["spec", "source", "kustomize"]];
     Ok(values.iter().filter_map(|path| doc.at(path)).any(|json| may_define_apps(lines(json).as_bytes())))
+}
+
+/// Whether a file may define apps. One that is too large to look into may.
+pub fn defines(files: &dyn Files, id: ObjectId) -> Result<bool, ReadError> {
+    Ok(bounded(files, id)?.is_none_or(|text| may_define_apps(&text)))
 }
 
 /// A value's texts, a line each, so that a definition in them can be seen.
@@ -131,7 +170,7 @@ fn tree_defines(request: &Request<'_>, path: &RepoPath, id: ObjectId) -> Result<
         walk(request.files, id, path, &mut |_, entry| {
             match entry.kind {
                 EntryKind::File | EntryKind::Executable if !defines => {
-                    defines = may_define_apps(&request.files.blob(entry.id)?);
+                    defines = self::defines(request.files, entry.id)?;
                 }
                 EntryKind::Directory if defines || !request.files.facts(entry.id)?.mentions_apps => {
                     return Ok(Next::Skip);
@@ -159,7 +198,7 @@ pub fn mentions_config_map(
         wanted.iter().any(|(_, name)| text.contains(name.as_str()))
     };
     for (path, id) in blobs(request.files, &content.inputs)? {
-        if is_manifest(path.file_name()) && mentions(&request.files.blob(id)?) {
+        if is_manifest(path.file_name()) && bounded(request.files, id)?.is_some_and(|text| mentions(&text)) {
             return Ok(true);
         }
     }
@@ -196,7 +235,7 @@ pub fn raw_places(
     let mut out: BTreeMap<(String, String), Option<Arc<Doc>>> = BTreeMap::new();
     for (path, id) in blobs(request.files, inputs)? {
         let template = path.as_str().contains("/templates/");
-        if template || !is_manifest(path.file_name()) || !may_define_apps(&request.files.blob(id)?) {
+        if template || !is_manifest(path.file_name()) || !defines(request.files, id)? {
             continue;
         }
         for doc in &request.parses.get(request.files, &path, id)?.0 {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::keys;
 use super::{
     API_VERSION, Apps, AppsKind, Config, Dependents, Engine, EnvironmentConfig, OnCrash, OnFailure,
     PruneThreshold,
@@ -21,7 +22,8 @@ pub fn read(file: &str, bytes: &[u8]) -> (Config, Vec<Problem>) {
             reader.add(Code::ConfigValue, Place::new(file, 1, 1), "the file is empty");
         }
         [] => {}
-        [_, second, ..] => {
+        [root, second, ..] => {
+            reader.root(root);
             reader.add(Code::ConfigValue, second.place(file), "the file holds more than one document");
         }
     }
@@ -51,6 +53,7 @@ impl Reader<'_> {
             Problem::new(Code::ConfigKey, Some(place), format!("{inside} has no key {:?}", entry.key));
         problem.help = match near {
             Some(near) => format!("Did you mean `{near}`?"),
+            None if known.is_empty() => "It has no keys; remove this one.".to_owned(),
             None => format!("Its keys are: {}.", known.join(", ")),
         };
         self.problems.push(problem);
@@ -106,8 +109,6 @@ impl Reader<'_> {
     }
 
     fn root(&mut self, root: &Node) {
-        const KEYS: &[&str] =
-            &["apiVersion", "kind", "urls", "environments", "ledger", "branch", "deploy", "render"];
         for entry in self.map(root, "luigi.yaml") {
             match entry.key.as_str() {
                 "apiVersion" => {
@@ -123,7 +124,7 @@ impl Reader<'_> {
                 "deploy" => self.deploy(&entry.value),
                 "render" => self.render(&entry.value),
                 "policy" | "signing" => self.unsupported(entry, &entry.key),
-                _ => self.unknown(entry, "luigi.yaml", KEYS),
+                _ => self.unknown(entry, "luigi.yaml", keys::ROOT),
             }
         }
         for key in ["apiVersion", "kind", "environments"] {
@@ -147,13 +148,12 @@ impl Reader<'_> {
                 }
             }
         }
-        if node.as_map().is_some_and(<[Entry]>::is_empty) {
+        if node.is_null() || node.as_map().is_some_and(<[Entry]>::is_empty) {
             self.add(Code::ConfigValue, node.place(self.file), "`environments` names none");
         }
     }
 
     fn environment(&mut self, entry: &Entry) -> EnvironmentConfig {
-        const KEYS: &[&str] = &["apps", "after", "engine"];
         let place = Place::new(self.file, entry.mark.line, entry.mark.column);
         let mut out = EnvironmentConfig {
             apps: Vec::new(),
@@ -178,10 +178,12 @@ impl Reader<'_> {
                 }
                 "engine" => self.engine(&field.value),
                 "identity" | "credentials" | "secrets" | "windows" => self.unsupported(field, &field.key),
-                _ => self.unknown(field, &what, KEYS),
+                _ => self.unknown(field, &what, keys::ENVIRONMENT),
             }
         }
-        if out.apps.is_empty() && self.problems.iter().all(|p| p.place.as_ref() < Some(&place)) {
+        let apps = entry.value.get("apps");
+        let none = apps.is_none_or(|a| a.as_list().is_some_and(<[Node]>::is_empty));
+        if none && (entry.value.is_null() || entry.value.as_map().is_some()) {
             self.add(Code::ConfigValue, place, format!("{what} has no `apps`"));
         }
         out
@@ -199,13 +201,13 @@ impl Reader<'_> {
             match entry.key.as_str() {
                 "ledger" => {
                     for option in self.map(&entry.value, "engine.ledger") {
-                        self.unknown(option, "engine.ledger", &[]);
+                        self.unknown(option, "engine.ledger", keys::ENGINE_LEDGER);
                     }
                 }
                 "kubernetes" | "argocd" | "flux" => {
                     self.unsupported(entry, &format!("engine: {}", entry.key))
                 }
-                _ => self.unknown(entry, "engine", &["ledger"]),
+                _ => self.unknown(entry, "engine", keys::ENGINE),
             }
         }
     }
@@ -237,8 +239,14 @@ impl Reader<'_> {
 
     fn glob(&mut self, node: &Node, glob: &str) -> Option<AppsKind> {
         let clean = glob.trim_start_matches("./");
-        let bad = if clean.starts_with('/') || clean.split('/').any(|p| p == "..") {
+        let bad = if clean.is_empty() {
+            Some("it is empty".to_owned())
+        } else if clean.starts_with('/') || clean.split(['/', '{', ',', '}']).any(|p| p == "..") {
             Some("it leaves the repository".to_owned())
+        } else if clean.contains(['\\', '\0']) {
+            Some("a path has neither backslash nor NUL".to_owned())
+        } else if !clean.contains(['*', '?', '[', '{']) && clean.ends_with('/') {
+            Some(format!("it is a folder; write `{clean}*.yaml`"))
         } else {
             globset::Glob::new(clean).err().map(|e| e.kind().to_string())
         };
@@ -272,7 +280,7 @@ impl Reader<'_> {
                     match field.key.as_str() {
                         "path" => path = self.path(&field.value, "helm.path"),
                         "valueFiles" => value_files = self.texts(&field.value, "helm.valueFiles"),
-                        _ => self.unknown(field, "helm", &["path", "valueFiles"]),
+                        _ => self.unknown(field, "helm", keys::HELM),
                     }
                 }
                 if path.is_none() && entry.value.get("path").is_none() {
@@ -281,7 +289,7 @@ impl Reader<'_> {
                 path.map(|path| AppsKind::Helm { path, value_files })
             }
             _ => {
-                self.unknown(entry, "an entry of apps", &["kustomize", "helm"]);
+                self.unknown(entry, "an entry of apps", keys::PARENT);
                 None
             }
         }
@@ -300,13 +308,12 @@ impl Reader<'_> {
                         }
                     }
                 }
-                _ => self.unknown(entry, "ledger", &["branch"]),
+                _ => self.unknown(entry, "ledger", keys::LEDGER),
             }
         }
     }
 
     fn deploy(&mut self, node: &Node) {
-        const KEYS: &[&str] = &["branches", "onFailure", "onCrash", "dependents", "pruneThreshold"];
         for entry in self.map(node, "deploy") {
             let value = &entry.value;
             match entry.key.as_str() {
@@ -331,7 +338,7 @@ impl Reader<'_> {
                     }
                 }
                 "pruneThreshold" => self.threshold(value),
-                _ => self.unknown(entry, "deploy", KEYS),
+                _ => self.unknown(entry, "deploy", keys::DEPLOY),
             }
         }
     }
@@ -343,9 +350,9 @@ impl Reader<'_> {
             match (entry.key.as_str(), number) {
                 ("count", Some(n)) => count = n,
                 ("percent", Some(n)) if n <= 100 => percent = n,
-                ("count", None) => self.wrong(&entry.value, "count", "a number of objects"),
-                ("percent", _) => self.wrong(&entry.value, "percent", "a number from 0 to 100"),
-                _ => self.unknown(entry, "deploy.pruneThreshold", &["count", "percent"]),
+                ("count", None) => self.wrong(&entry.value, "count", "a whole number, 0 or more"),
+                ("percent", _) => self.wrong(&entry.value, "percent", "a whole number from 0 to 100"),
+                _ => self.unknown(entry, "deploy.pruneThreshold", keys::PRUNE_THRESHOLD),
             }
         }
         self.config.deploy.prune_threshold = PruneThreshold { count, percent };
@@ -362,7 +369,7 @@ impl Reader<'_> {
                 "apiVersions" => {
                     self.config.render.api_versions = self.texts(&entry.value, "render.apiVersions")
                 }
-                _ => self.unknown(entry, "render", &["network", "kubeVersion", "apiVersions"]),
+                _ => self.unknown(entry, "render", keys::RENDER),
             }
         }
     }
@@ -380,11 +387,22 @@ impl Reader<'_> {
         if found.is_empty() {
             let ordered = self.config.environments_in_order();
             let stuck: Vec<&Environment> = names.iter().filter(|n| !ordered.contains(n)).collect();
-            if let Some(first) = stuck.first() {
-                let list: Vec<&str> = stuck.iter().map(|n| n.as_str()).collect();
-                let message = format!("environments {} come after one another in a circle", list.join(", "));
-                let place = self.config.environments[*first].place.clone();
-                found.push(Problem::new(Code::ConfigAfter, Some(place), message));
+            // Each of those stuck comes after one that is stuck too, so going on
+            // from the first must meet one again.
+            let mut way: Vec<&Environment> = stuck.first().copied().into_iter().collect();
+            while let Some(next) = way.last().and_then(|at| {
+                let after = &self.config.environments.get(*at)?.after;
+                after.iter().find(|name| stuck.contains(name))
+            }) {
+                if let Some(at) = way.iter().position(|known| *known == next) {
+                    let circle: Vec<&str> = way[at..].iter().chain([&next]).map(|n| n.as_str()).collect();
+                    let message =
+                        format!("environments come after one another in a circle: {}", circle.join(" → "));
+                    let place = self.config.environments[next].place.clone();
+                    found.push(Problem::new(Code::ConfigAfter, Some(place), message));
+                    break;
+                }
+                way.push(next);
             }
         }
         self.problems.extend(found);

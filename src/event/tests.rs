@@ -1,3 +1,5 @@
+//! Payloads as GitHub sends them, and odd ones.
+
 use super::*;
 
 const PULL_REQUEST: &str = include_str!("../../fixtures/events/pull_request.json");

@@ -119,8 +119,9 @@ impl Files for MemoryFiles {
             facts.has_looked_for |= LOOKED_FOR.contains(&name.as_str());
             facts = facts.or(match entry.kind {
                 EntryKind::Directory => TreeFacts { has_looked_for: false, ..self.facts(entry.id)? },
-                EntryKind::Link => TreeFacts { has_links: true, ..TreeFacts::default() },
-                EntryKind::Submodule => TreeFacts::default(),
+                EntryKind::Link | EntryKind::Submodule => {
+                    TreeFacts { has_links: true, ..TreeFacts::default() }
+                }
                 EntryKind::File | EntryKind::Executable => {
                     let bytes = self.blob(entry.id)?;
                     let has = |marker: &str| bytes.windows(marker.len()).any(|w| w == marker.as_bytes());

@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
+//! Objects from YAML and back.
 
 use super::*;
 use proptest::prelude::*;

@@ -113,7 +113,7 @@ pub fn document(file: &str, text: &[u8]) -> (Option<Node>, Vec<Problem>) {
 fn readable<'t>(file: &str, text: &'t [u8]) -> Result<&'t str, Problem> {
     if text.len() > MAX_BYTES {
         let message = format!("the file is larger than {} MiB", MAX_BYTES >> 20);
-        return Err(Problem::new(Code::YamlTooLarge, Some(Place::file(file)), message));
+        return Err(Problem::new(Code::YamlTooLarge, Some(Place::new(file, 1, 1)), message));
     }
     let text = std::str::from_utf8(text).map_err(|error| {
         let good = text.get(..error.valid_up_to()).unwrap_or_default();

@@ -156,11 +156,10 @@ fn sound(plan: &Plan, facts: &Facts<'_>) -> Say {
             Some(Problem { place: why.place.clone(), ..problem(Code::AppBroken, message) })
         })
         .collect();
-    if facts.extent == Extent::Environment {
-        // A file that cannot be read may define anything.
-        let files = facts.problems.iter().filter(|p| p.severity == Severity::Error && p.app.is_none());
-        found.extend(files.cloned());
-    }
+    // A file that cannot be read may define anything; a circle has no order.
+    let files = facts.problems.iter().filter(|p| p.severity == Severity::Error && p.app.is_none());
+    let all = facts.extent == Extent::Environment;
+    found.extend(files.filter(|p| all || p.code == Code::NeedCycle).cloned());
     verdict(found, "no app to deploy has problems")
 }
 

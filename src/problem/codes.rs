@@ -80,7 +80,7 @@ codes! {
         "Use letters, digits, '-', '.' and '_'.";
     AppDuplicate "L0303" Error hides "two documents define the same app"
         "Rename or remove one; Luigi will not choose between them.";
-    AppKind "L0304" Error hides "a kind that defines apps is not supported yet"
+    AppKind "L0304" Warning hides "a kind that defines apps is not supported yet"
         "Its children are not seen, so the affected set is not complete.";
     NeedUnknown "L0305" Error shows "a need names no app"
         "Correct the name, or add the app; a need that names nothing is not a missing edge.";
@@ -96,7 +96,7 @@ codes! {
         "Mend the render; until then the affected set is not complete.";
     ProjectIgnored "L0311" Warning shows "an AppProject is not enforced yet"
         "Its limits are not checked by this version.";
-    KindUnsupported "L0312" Error hides "an ApplicationSet is not expanded yet"
+    KindUnsupported "L0312" Warning hides "an ApplicationSet is not expanded yet"
         "Its children are not seen, so the affected set is not complete.";
     DocumentTemplated "L0313" Error hides "a definition holds template text that nothing renders"
         "Point `apps` at the chart or kustomization that renders it.";

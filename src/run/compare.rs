@@ -18,7 +18,7 @@ use crate::graph::Graph;
 use crate::name::{AppKey, CommitId, Environment};
 use crate::object::canonical;
 use crate::outside::git::{CommitFiles, GitError, Repo};
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, Severity};
 
 /// What a run compares with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +109,9 @@ impl Comparison {
         let mut problems = world.problems.clone();
         problems.extend(head_catalog.problems.iter().cloned());
         let mut completeness = head_catalog.completeness();
+        if world.problems.iter().any(Problem::hides_apps) {
+            completeness = Completeness::Incomplete;
+        }
         match (base, &base_catalog) {
             (Base::Missing(commit), _) => {
                 let message = format!("the base commit {commit} cannot be had");
@@ -293,7 +296,10 @@ pub fn default_ends(world: &World, head: CommitId) -> Result<Ends, RunError> {
             if tip == head {
                 break;
             }
-            repo.complete_history(&[tip, head])?;
+            // Cut-off history may hold the merge base: then all of it is needed.
+            if repo.complete_history(&[tip, head]).is_err() {
+                return Ok(Ends { base: Base::Missing(tip), more: Vec::new(), head });
+            }
             let ends = bases(repo, tip, head)?;
             match ends.base {
                 Base::Nothing => {}
@@ -316,7 +322,7 @@ pub fn bases(repo: &Repo, tip: CommitId, head: CommitId) -> Result<Ends, RunErro
     Ok(Ends { base, more: bases.collect(), head })
 }
 
-/// A commit as a base, if it can be had.
+/// A commit as a base, if it can be had; what is not here is fetched by its id.
 pub fn commit_or_missing(world: &World, commit: CommitId) -> Result<Base, RunError> {
     match world.repo.files(commit) {
         Ok(_) => Ok(Base::Commit(commit)),

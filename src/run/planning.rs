@@ -8,6 +8,7 @@ use super::error::{RunError, exit};
 use super::rendering::AppRender;
 use super::world::World;
 use crate::affected::{Action, Affected};
+use crate::catalog::Completeness;
 use crate::catalog::app::Carried;
 use crate::change::{Change, ChangeKind, Difference};
 use crate::graph::Graph;
@@ -146,13 +147,22 @@ pub fn plan(
         touched,
         after,
         before,
-        completeness: comparison.completeness,
+        completeness: completeness(comparison, against),
     })?;
     problems.sort();
     problems.dedup();
     let verdict = policy::decide(plan, &facts(world, environment, deployed, &problems, ask));
     let apps = comparison.head_catalog.apps.keys().filter(in_environment).count();
     Ok(Planned { verdict, affected, problems, apps })
+}
+
+/// Whether a plan has seen every app. Against the ledger base need not be
+/// complete: what is gone shows in the ledger itself.
+fn completeness(comparison: &Comparison, against: Against) -> Completeness {
+    match (against, comparison.base) {
+        (Against::Ledger, Base::Commit(_) | Base::Nothing) => comparison.head_catalog.completeness(),
+        (Against::Ledger, Base::Missing(_)) | (Against::Commit, _) => comparison.completeness,
+    }
 }
 
 /// What a plan compares with.

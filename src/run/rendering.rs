@@ -75,7 +75,11 @@ fn one(renderer: &Renderer, files: &dyn Files, app: &App) -> AppRender {
     for job in &app.content.jobs {
         match renderer.render(files, job, &app.key.to_string()) {
             Outcome::Failed(problems) => {
-                return AppRender::Failed(problems.into_iter().map(|p| p.of(&app.key)).collect());
+                let placed = |p: Problem| match p.place {
+                    Some(_) => p.of(&app.key),
+                    None => Problem { place: Some(app.place.clone()), ..p }.of(&app.key),
+                };
+                return AppRender::Failed(problems.into_iter().map(placed).collect());
             }
             Outcome::Objects(list) => {
                 for object in list {

@@ -9,7 +9,7 @@ use crate::catalog::doc::Parses;
 use crate::catalog::infer;
 use crate::catalog::scope::Scope;
 use crate::config::{self, Config};
-use crate::files::Files;
+use crate::files::{EntryKind, Files, bounded};
 use crate::name::{CommitId, Environment, RepoPath, RepoUrl};
 use crate::outside::git::{Cache, GitError, Repo};
 use crate::outside::render::{Limits, Renderer, Tools};
@@ -79,9 +79,6 @@ impl World {
         let files = repo.files(authority)?;
         let parses = Parses::default();
         let (config, config_state, problems) = configuration(options, &files, &parses)?;
-        if problems.iter().any(|p| p.severity == Severity::Error) {
-            return Err(RunError::Problems(problems));
-        }
         let url = options.repository.clone().or(match repo.remote_name()? {
             Some(name) => repo.remote_url(&name)?,
             None => None,
@@ -129,17 +126,31 @@ fn configuration(
 ) -> Result<(Config, ConfigState, Vec<Problem>), RunError> {
     if let Some(path) = &options.config {
         let bytes = std::fs::read(path).map_err(|e| RunError::io(format!("read {}", path.display()), e))?;
-        let (config, problems) = config::read(&path.display().to_string(), &bytes);
+        let (config, problems) = usable(config::read(&path.display().to_string(), &bytes))?;
         return Ok((config, ConfigState::NotCommitted, problems));
     }
     let at = RepoPath::root().child(config::FILE);
     match files.entry(&at)? {
+        Some(entry) if !matches!(entry.kind, EntryKind::File | EntryKind::Executable) => {
+            let message = "luigi.yaml is not a file; nothing is read through a link";
+            let place = Place::new(config::FILE, 1, 1);
+            Err(RunError::Problems(vec![Problem::new(Code::ConfigValue, Some(place), message)]))
+        }
         Some(entry) => {
-            let (config, problems) = config::read(config::FILE, &files.blob(entry.id)?);
+            let Some(bytes) = bounded(files, entry.id)? else {
+                let place = Place::new(config::FILE, 1, 1);
+                let message = "luigi.yaml is too large";
+                return Err(RunError::Problems(vec![Problem::new(Code::YamlTooLarge, Some(place), message)]));
+            };
+            let (config, problems) = usable(config::read(config::FILE, &bytes))?;
             Ok((config, ConfigState::Committed, problems))
         }
         None => {
             let (config, mut problems) = infer::infer(files, parses)?;
+            // A child that cannot be read does not hide the others.
+            if config.environments.is_empty() {
+                return Err(RunError::Problems(problems));
+            }
             let note = Problem::new(
                 Code::ConfigMissing,
                 Some(Place::file(config::FILE)),
@@ -149,6 +160,14 @@ fn configuration(
             Ok((config, ConfigState::NotCommitted, problems))
         }
     }
+}
+
+/// A configuration with an error in it stops the run: everything depends on it.
+fn usable((config, problems): (Config, Vec<Problem>)) -> Result<(Config, Vec<Problem>), RunError> {
+    if problems.iter().any(|p| p.severity == Severity::Error) {
+        return Err(RunError::Problems(problems));
+    }
+    Ok((config, problems))
 }
 
 fn select(config: &Config, wanted: &[String]) -> Result<Vec<Environment>, RunError> {

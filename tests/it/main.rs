@@ -6,7 +6,11 @@
 )]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in tests")]
 
+mod bad;
 mod branch;
+mod faults;
 mod git;
 mod render;
+mod schema;
 mod support;
+mod tidy;

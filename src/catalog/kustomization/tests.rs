@@ -1,3 +1,5 @@
+//! What a kustomization file names.
+
 use super::*;
 
 fn scan(text: &str) -> (Vec<Reference>, Vec<String>) {

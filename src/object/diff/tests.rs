@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
+//! Differences of objects, and what they never show.
 
 use super::super::objects;
 use super::*;

@@ -226,6 +226,10 @@ impl<'t> Builder<'t, '_> {
         if error.info().contains("unknown anchor") {
             return Fault::new(Code::YamlAlias, mark, "the alias names no anchor");
         }
+        if error.info().contains("recursion limit") {
+            let message = format!("the document is nested deeper than {MAX_DEPTH} levels");
+            return Fault::new(Code::YamlTooLarge, mark, message);
+        }
         Fault::new(Code::YamlSyntax, mark, error.info())
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Those are YAML 1.1 with exceptions: `0o17` and `1e3` are numbers, base 60 is
 //! text, dates stay text. Does not parse YAML; it gets a scalar's text, tag and style.
-//! The golden file fixtures/yaml/scalars.json holds what kubectl itself answered.
+//! The golden file fixtures/yaml/torture.json holds what kubectl itself answered.
 
 use super::base64;
 

@@ -1,4 +1,6 @@
-#![expect(clippy::unwrap_used, clippy::format_collect, reason = "tests")]
+//! YAML as kubectl reads it, its places and its bounds.
+
+#![expect(clippy::format_collect, reason = "tests")]
 
 use super::*;
 use crate::object::Object;

@@ -64,7 +64,7 @@ impl Cache {
 /// checks.
 fn version() -> Vec<u8> {
     let names = [&MARKERS[..], &LOOKED_FOR[..]].concat();
-    format!("luigi tree facts 2\0{}", names.join("\0")).into_bytes()
+    format!("luigi tree facts 3\0{}", names.join("\0")).into_bytes()
 }
 
 fn record(id: ObjectId, facts: TreeFacts, version: &[u8]) -> [u8; RECORD] {

@@ -37,8 +37,9 @@ pub(super) fn facts(store: &Store, tree: ObjectId) -> Result<TreeFacts, ReadErro
                 EntryKind::File | EntryKind::Executable => {
                     TreeFacts { mentions_apps: mentions.contains(&entry.id), ..TreeFacts::default() }
                 }
-                EntryKind::Link => TreeFacts { has_links: true, ..TreeFacts::default() },
-                EntryKind::Submodule => TreeFacts::default(),
+                EntryKind::Link | EntryKind::Submodule => {
+                    TreeFacts { has_links: true, ..TreeFacts::default() }
+                }
             });
         }
         learnt.insert(*tree, facts);

@@ -129,6 +129,21 @@ pub(super) fn odb(repo: &Repository) -> Result<git2::Odb<'_>, ReadError> {
     repo.odb().map_err(|e| ReadError::new("the object database", e.message()))
 }
 
+/// How many bytes an object has.
+pub(super) fn size(odb: &git2::Odb<'_>, id: ObjectId) -> Result<usize, ReadError> {
+    let header = odb.read_header(oid(id)).map_err(|e| ReadError::new(format!("object {id}"), why(&e)))?;
+    Ok(header.0)
+}
+
+fn why(e: &git2::Error) -> String {
+    match e.code() {
+        git2::ErrorCode::NotFound => {
+            "it is not in this repository (a partial clone, or a broken one); fetch it whole".to_owned()
+        }
+        _ => e.message().to_owned(),
+    }
+}
+
 /// What `f` makes of an object's bytes, when it is of that kind and not too large.
 pub(super) fn read_with<T>(
     odb: &git2::Odb<'_>,
@@ -137,13 +152,7 @@ pub(super) fn read_with<T>(
     f: impl FnOnce(&[u8]) -> T,
 ) -> Result<T, ReadError> {
     let what = || format!("{kind} {id}");
-    let why = |e: &git2::Error| match e.code() {
-        git2::ErrorCode::NotFound => {
-            "it is not in this repository (a partial clone, or a broken one); fetch it whole".to_owned()
-        }
-        _ => e.message().to_owned(),
-    };
-    let (size, _) = odb.read_header(oid(id)).map_err(|e| ReadError::new(what(), why(&e)))?;
+    let size = size(odb, id)?;
     if size > MAX_BLOB {
         return Err(ReadError::new(what(), format!("it has {size} bytes, more than {MAX_BLOB}")));
     }

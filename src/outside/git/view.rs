@@ -63,6 +63,10 @@ impl Files for CommitFiles {
             .with(|repo| store::read_with(&store::odb(repo)?, id, ObjectType::Blob, |data| Arc::from(data)))?
     }
 
+    fn size(&self, id: ObjectId) -> Result<usize, ReadError> {
+        self.store.with(|repo| store::size(&store::odb(repo)?, id))?
+    }
+
     fn facts(&self, tree: ObjectId) -> Result<TreeFacts, ReadError> {
         super::facts::facts(&self.store, tree)
     }

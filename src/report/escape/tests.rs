@@ -1,3 +1,5 @@
+//! Text from outside never becomes markup, command or control.
+
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 

@@ -1,3 +1,5 @@
+//! Comments and summaries: what they say, and their budget.
+
 use insta::assert_snapshot;
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};

@@ -1,3 +1,5 @@
+//! What people read on a terminal.
+
 use insta::assert_snapshot;
 
 use super::*;

@@ -41,6 +41,8 @@ pub enum Before {
     Serve,
     /// Let git do it, and close the connection without an answer.
     DropAnswer,
+    /// Close the connection; git never hears of it.
+    Drop,
     /// Answer this instead: everything from the status line's code on, such as
     /// `403 Forbidden\r\n\r\n`.
     Answer(String),
@@ -137,6 +139,7 @@ fn answer(shared: &Shared, mut stream: TcpStream) -> std::io::Result<()> {
     shared.log.lock().unwrap().push(request.clone());
     match (shared.before)(&request) {
         Before::Answer(text) => write!(stream, "HTTP/1.1 {text}")?,
+        Before::Drop => {}
         Before::DropAnswer => {
             run_backend(shared, &request)?;
             (shared.after)(&request);
