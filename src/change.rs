@@ -202,14 +202,17 @@ fn differences(before: &App, after: &App, trees: &mut TreeDiff<'_>) -> Result<Ve
         out.push(Difference::Moved { from, to });
     }
     let (old, new) = (&before.content, &after.content);
-    inputs(&old.inputs, &new.inputs, trees, &mut out)?;
-    pins(&old.remotes, &new.remotes, &mut out);
+    let one = Arc::ptr_eq(old, new);
+    if !one {
+        inputs(&old.inputs, &new.inputs, trees, &mut out)?;
+        pins(&old.remotes, &new.remotes, &mut out);
+    }
     for unknown in &new.unknown {
         out.push(Difference::Unknown { path: unknown.place.to_string(), why: unknown.why.clone() });
     }
     // Whatever decides a render and is neither a file nor in the definition:
     // substituted values, mounts.
-    if out.is_empty() && settings(old) != settings(new) {
+    if out.is_empty() && !one && settings(old) != settings(new) {
         out.push(Difference::Settings { path: after.place.file.clone() });
     }
     Ok(out)

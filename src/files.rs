@@ -6,6 +6,7 @@
 
 mod memory;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -143,7 +144,9 @@ pub fn find(listing: &[(String, Entry)], name: &str) -> Option<Entry> {
     // either of two places.
     [false, true].into_iter().find_map(|directory| {
         let at = listing
-            .binary_search_by(|(other, entry)| sort_key(other, entry.kind).cmp(key(name, directory)))
+            .binary_search_by(|(other, entry)| {
+                compare(other, entry.kind == EntryKind::Directory, name, directory)
+            })
             .ok()?;
         Some(listing[at].1)
     })
@@ -152,6 +155,16 @@ pub fn find(listing: &[(String, Entry)], name: &str) -> Option<Entry> {
 /// The bytes by which git orders a name in a tree.
 pub fn sort_key(name: &str, kind: EntryKind) -> impl Iterator<Item = u8> + '_ {
     key(name, kind == EntryKind::Directory)
+}
+
+/// [`key`]s in order; what both have in common is compared as a whole.
+fn compare(one: &str, one_directory: bool, other: &str, other_directory: bool) -> Ordering {
+    let common = one.len().min(other.len());
+    let (start, rest) = one.as_bytes().split_at(common);
+    let (other_start, other_rest) = other.as_bytes().split_at(common);
+    let end = |rest: &[u8], directory: bool| rest.first().copied().or(directory.then_some(b'/'));
+    // One rest at least is empty, and no name has a `/`: the next byte decides.
+    start.cmp(other_start).then_with(|| end(rest, one_directory).cmp(&end(other_rest, other_directory)))
 }
 
 fn key(name: &str, directory: bool) -> impl Iterator<Item = u8> + '_ {

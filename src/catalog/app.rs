@@ -50,7 +50,7 @@ pub struct App {
     /// Whether a deploy takes a step for it, or its parent carries it.
     pub carried: Carried,
     /// What it reads from this repository and from elsewhere.
-    pub content: Content,
+    pub content: Arc<Content>,
 }
 
 /// Who defines an app.

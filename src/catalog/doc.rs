@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value as Json;
 
+use super::kept::Kept;
 use crate::files::{Files, MAX_BLOB, ReadError, bounded};
 use crate::name::{ObjectId, RepoPath};
 use crate::object::yaml::{Node, documents};
@@ -25,23 +26,40 @@ pub struct Doc {
     /// The whole document's place.
     pub place: Place,
     definition: OnceLock<Arc<Json>>,
+    kept: OnceLock<Kept>,
 }
 
 impl Doc {
     /// A document from a file.
     pub fn raw(file: &str, node: Node) -> Self {
-        Self { json: Arc::new(node.to_json()), place: node.place(file), node: Some(node), definition: OnceLock::new() }
+        Self {
+            json: Arc::new(node.to_json()),
+            place: node.place(file),
+            node: Some(node),
+            definition: OnceLock::new(),
+            kept: OnceLock::new(),
+        }
     }
 
     /// A document that a parent rendered; `place` is the parent's.
     pub fn rendered(json: Json, place: Place) -> Self {
-        Self { json: Arc::new(json), node: None, place, definition: OnceLock::new() }
+        Self { json: Arc::new(json), node: None, place, definition: OnceLock::new(), kept: OnceLock::new() }
     }
 
     /// A document that a parent rendered from a raw one, whose places it keeps.
     pub fn rendered_from(json: Json, raw: &Self) -> Self {
         let (node, place) = (raw.node.clone(), raw.place.clone());
-        Self { json: Arc::new(json), node, place, definition: OnceLock::new() }
+        Self { json: Arc::new(json), node, place, definition: OnceLock::new(), kept: OnceLock::new() }
+    }
+
+    /// Its content at another commit.
+    pub fn kept(&self) -> Option<&Kept> {
+        self.kept.get()
+    }
+
+    /// Keeps its content; the first one stays.
+    pub fn keep(&self, kept: Kept) {
+        self.kept.get_or_init(|| kept);
     }
 
     /// The document with places; `None` for a rendered one.

@@ -17,8 +17,9 @@ use super::flux::{self, Read};
 use super::format::{Context, Stage, job, kustomize};
 use super::job::{Input, Job, Tool};
 use super::kinds::{ConfigMaps, FluxSources, Fresh, Kind, kind, misread};
+use super::parallel::parallel;
 use super::scope::Scope;
-use super::{Catalog, Reading, Request, argo, helm_release, job_key, luigi_app, roots};
+use super::{Catalog, Reading, Request, argo, helm_release, job_key, kept, luigi_app, roots};
 use crate::config::AppsKind;
 use crate::files::ReadError;
 use crate::name::{AppId, AppKey, RepoPath};
@@ -58,6 +59,14 @@ enum State {
     Read,
     /// All is known.
     Expanded,
+}
+
+/// What came of reading an app's content.
+enum Found {
+    Content(Arc<Content>),
+    /// ConfigMaps that it waits for; none where it is not known yet which repository
+    /// is meant.
+    Waits(Vec<(String, String)>),
 }
 
 struct Fixpoint<'a> {
@@ -143,10 +152,7 @@ impl Fixpoint<'_> {
             self.progress = false;
             self.decide_scope()?;
             let open: Vec<AppId> = self.ids(State::Open);
-            let mut waiting = Vec::new();
-            for id in &open {
-                waiting.extend(self.read_content(id)?);
-            }
+            let waiting = self.read_contents(&open)?;
             for id in self.ids(State::Read) {
                 self.expand(&id)?;
             }
@@ -227,28 +233,53 @@ impl Fixpoint<'_> {
         Ok(())
     }
 
-    /// Reads an app's content. Returns the ConfigMaps it waits for.
-    fn read_content(&mut self, id: &AppId) -> Result<Vec<(String, String)>, ReadError> {
-        let Some(slot) = self.slots.get(id) else { return Ok(Vec::new()) };
+    /// Reads the content of apps. Returns the ConfigMaps that they wait for.
+    fn read_contents(&mut self, ids: &[AppId]) -> Result<Vec<(String, String)>, ReadError> {
+        let found = parallel(ids, |id| self.content_of(id))?;
+        let mut waiting = Vec::new();
+        for (id, found) in ids.iter().zip(found) {
+            let content = match found {
+                Found::Content(content) => content,
+                Found::Waits(config_maps) => {
+                    waiting.extend(config_maps);
+                    continue;
+                }
+            };
+            if let Some(slot) = self.slots.get_mut(id) {
+                slot.app.content = content;
+                slot.state = State::Read;
+                self.progress = true;
+            }
+        }
+        Ok(waiting)
+    }
+
+    fn content_of(&self, id: &AppId) -> Result<Found, ReadError> {
+        let Some(slot) = self.slots.get(id) else { return Ok(Found::Waits(Vec::new())) };
         let context = self.context();
         let content = match slot.app.format {
             Format::Luigi => luigi_app::read(&context, &slot.app, &slot.doc)?,
-            Format::ArgoApplication => argo::read(&context, &slot.app, &slot.doc)?,
+            Format::ArgoApplication => {
+                if slot.flaw.is_none()
+                    && let Some(content) = kept::find(&context, &slot.doc)?
+                {
+                    return Ok(Found::Content(content));
+                }
+                argo::read(&context, &slot.app, &slot.doc)?
+            }
             Format::FluxHelmRelease => helm_release::read(&context, &slot.app, &slot.doc)?,
             Format::FluxKustomization => match flux::read(&context, &slot.app, &slot.doc)? {
-                Read::Waits { config_maps } => return Ok(config_maps),
+                Read::Waits { config_maps } => return Ok(Found::Waits(config_maps)),
                 Read::Content(content) => Some(*content),
             },
         };
-        if let Some(content) = content
-            && let Some(slot) = self.slots.get_mut(id)
-        {
-            slot.app.content = content;
-            slot.app.content.unknown.extend(slot.flaw.clone());
-            slot.state = State::Read;
-            self.progress = true;
+        let Some(mut content) = content else { return Ok(Found::Waits(Vec::new())) };
+        content.unknown.extend(slot.flaw.clone());
+        let content = Arc::new(content);
+        if slot.app.format == Format::ArgoApplication {
+            kept::keep(&context, &slot.doc, &content)?;
         }
-        Ok(Vec::new())
+        Ok(Found::Content(content))
     }
 
     /// Registers what an app's content defines, if it does.
@@ -261,7 +292,7 @@ impl Fixpoint<'_> {
             return self.expanded(id);
         }
         let (place, depth) = (slot.app.place.clone(), slot.depth + 1);
-        let content: Content = slot.app.content.clone();
+        let content = Arc::clone(&slot.app.content);
         let broken = content.problems.iter().any(|p| p.severity == Severity::Error);
         if depth > MAX_DEPTH {
             let message = format!("{id} is {depth} parents deep");

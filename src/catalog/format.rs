@@ -72,7 +72,7 @@ impl Context<'_> {
             needs: Vec::new(),
             wave: None,
             carried: Carried::OwnStep,
-            content: Content::default(),
+            content: Arc::default(),
         };
         Header { app, problems: Vec::new() }
     }

@@ -33,12 +33,7 @@ impl<'w> Reader<'w> {
 
     /// A reader of some environments only.
     pub fn of(world: &'w World, environments: &'w [Environment]) -> Self {
-        Self {
-            world,
-            environments,
-            renders: Renders::new(),
-            scope: world.scope.clone(),
-        }
+        Self { world, environments, renders: Renders::new(), scope: world.scope.clone() }
     }
 
     /// All apps of the selected environments at one commit. Read head first:

@@ -242,7 +242,9 @@ fn quoted(rest: &str, quote: u8) -> Option<&str> {
 /// something else.
 fn unquoted(rest: &str) -> Option<&str> {
     let first = rest.bytes().next()?;
-    if !first.is_ascii_alphanumeric() && !matches!(first, b'/' | b'.' | b'_' | b'$' | b'(' | b'+' | b'~' | b'=') {
+    if !first.is_ascii_alphanumeric()
+        && !matches!(first, b'/' | b'.' | b'_' | b'$' | b'(' | b'+' | b'~' | b'=')
+    {
         return None;
     }
     let text = rest.split(" #").next().unwrap_or_default().trim_end_matches(' ');
@@ -331,24 +333,109 @@ mod tests {
         let wide = prop::sample::select(vec!["", "  ", "    "]).prop_map(str::to_owned);
         let dash = prop::sample::select(vec!["", "", "", "- ", "-  ", "-", "- - "]);
         let key = prop::sample::select(vec![
-            "", "a: ", "b: ", "c:", "d/e.f-g:  ", "no: ", "1: ", "h i: ", "'q': ", "a :", "-k: ", "_z: ",
+            "",
+            "a: ",
+            "b: ",
+            "c:",
+            "d/e.f-g:  ",
+            "no: ",
+            "1: ",
+            "h i: ",
+            "'q': ",
+            "a :",
+            "-k: ",
+            "_z: ",
         ]);
         let value = prop::sample::select(vec![
-            "", "x", "x y", "x  ", "1", "-1", "0755", "1.50", "true", "~", "null", "{}", "[]", "[ ]", "{a: b}",
-            "\"q\"", "\"q \\n\"", "'s'", "'s''t'", "''", "\"\"", "'", "\"", "\"q\":", "x:y", "x: y", "x:", "x#y",
-            "#x", "x,y]}", "|", ">-", "&a x", "*a", "!t x", "...", "---", "--- x", "=", "<<", "$(x)", "{{ x }}",
-            ".inf", "1e400", "9223372036854775808", "2020-01-01", "- x", "?", "? x", "@x", "%x", "x\ty", "ü",
-            "https://a.example:80/b", "(", "+", "=x", ".", "/", "{}x", "{} x", "''x", "\"\" x",
+            "",
+            "x",
+            "x y",
+            "x  ",
+            "1",
+            "-1",
+            "0755",
+            "1.50",
+            "true",
+            "~",
+            "null",
+            "{}",
+            "[]",
+            "[ ]",
+            "{a: b}",
+            "\"q\"",
+            "\"q \\n\"",
+            "'s'",
+            "'s''t'",
+            "''",
+            "\"\"",
+            "'",
+            "\"",
+            "\"q\":",
+            "x:y",
+            "x: y",
+            "x:",
+            "x#y",
+            "#x",
+            "x,y]}",
+            "|",
+            ">-",
+            "&a x",
+            "*a",
+            "!t x",
+            "...",
+            "---",
+            "--- x",
+            "=",
+            "<<",
+            "$(x)",
+            "{{ x }}",
+            ".inf",
+            "1e400",
+            "9223372036854775808",
+            "2020-01-01",
+            "- x",
+            "?",
+            "? x",
+            "@x",
+            "%x",
+            "x\ty",
+            "ü",
+            "https://a.example:80/b",
+            "(",
+            "+",
+            "=x",
+            ".",
+            "/",
+            "{}x",
+            "{} x",
+            "''x",
+            "\"\" x",
         ]);
         let tail = prop::sample::select(vec!["", "", "", "", " # c", " #", "# c", "  "]);
-        (prop_oneof![indent, wide], dash, key, value, tail).prop_map(|(a, b, c, d, e)| format!("{a}{b}{c}{d}{e}"))
+        (prop_oneof![indent, wide], dash, key, value, tail)
+            .prop_map(|(a, b, c, d, e)| format!("{a}{b}{c}{d}{e}"))
     }
 
     /// A tree of mappings and lists, written with blocks of any indent.
     fn block(depth: usize) -> BoxedStrategy<Vec<String>> {
         let scalar = prop::sample::select(vec![
-            "x", "x y", "1", "0755", "true", "~", "{}", "[]", "\"q: r\"", "'s # t'", "''", "x:y", "x#y", "x # y", "1.50",
-            "https://a.example/", "x  ",
+            "x",
+            "x y",
+            "1",
+            "0755",
+            "true",
+            "~",
+            "{}",
+            "[]",
+            "\"q: r\"",
+            "'s # t'",
+            "''",
+            "x:y",
+            "x#y",
+            "x # y",
+            "1.50",
+            "https://a.example/",
+            "x  ",
         ]);
         let leaf = scalar.prop_map(|text| vec![text.to_owned()]);
         if depth == 0 {
@@ -361,7 +448,9 @@ mod tests {
             for (number, (value, indent, noise)) in entries.into_iter().enumerate() {
                 let key = format!("k{number}");
                 match value.as_slice() {
-                    [one] if !one.contains("- ") && !one.starts_with('k') => lines.push(format!("{key}: {one}")),
+                    [one] if !one.contains("- ") && !one.starts_with('k') => {
+                        lines.push(format!("{key}: {one}"))
+                    }
                     many => {
                         lines.push(format!("{key}:"));
                         lines.extend(many.iter().map(|line| format!("{}{line}", " ".repeat(indent))));
@@ -377,7 +466,8 @@ mod tests {
             let mut lines = Vec::new();
             for (item, gap) in items {
                 for (number, line) in item.into_iter().enumerate() {
-                    let lead = if number == 0 { format!("-{}", " ".repeat(gap)) } else { " ".repeat(gap + 1) };
+                    let lead =
+                        if number == 0 { format!("-{}", " ".repeat(gap)) } else { " ".repeat(gap + 1) };
                     lines.push(format!("{lead}{line}"));
                 }
             }

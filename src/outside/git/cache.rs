@@ -52,7 +52,7 @@ impl Cache {
 
     pub(super) fn add(&self, learnt: &[(ObjectId, TreeFacts)]) {
         let Some(file) = &self.file else { return };
-        let version = version();
+        let version = Sha256::new_with_prefix(version());
         let bytes: Vec<u8> = learnt.iter().flat_map(|(id, facts)| record(*id, *facts, &version)).collect();
         // One write in append mode: records of two processes do not interleave.
         let append = OpenOptions::new().append(true).create(true).open(file);
@@ -67,19 +67,18 @@ fn version() -> Vec<u8> {
     format!("luigi tree facts 3\0{}", names.join("\0")).into_bytes()
 }
 
-fn record(id: ObjectId, facts: TreeFacts, version: &[u8]) -> [u8; RECORD] {
+fn record(id: ObjectId, facts: TreeFacts, version: &Sha256) -> [u8; RECORD] {
     let mut record = [0; RECORD];
     record[..20].copy_from_slice(&id.0);
-    record[20] = u8::from(facts.mentions_apps)
-        | u8::from(facts.has_links) << 1
-        | u8::from(facts.has_looked_for) << 2;
-    let check = Sha256::new().chain_update(version).chain_update(&record[..BODY]).finalize();
+    record[20] =
+        u8::from(facts.mentions_apps) | u8::from(facts.has_links) << 1 | u8::from(facts.has_looked_for) << 2;
+    let check = version.clone().chain_update(&record[..BODY]).finalize();
     record[BODY..].copy_from_slice(&check[..RECORD - BODY]);
     record
 }
 
 fn parse(bytes: &[u8]) -> HashMap<ObjectId, TreeFacts> {
-    let version = version();
+    let version = Sha256::new_with_prefix(version());
     let mut known = HashMap::with_capacity(bytes.len() / RECORD);
     let mut at = 0;
     while let Some(candidate) = bytes.get(at..at + RECORD) {
