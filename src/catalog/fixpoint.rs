@@ -1,7 +1,7 @@
 //! Reads definitions until no content defines another app.
 //!
 //! An app whose content may define apps is a parent: its plain files are read,
-//! its chart or kustomization is asked to be rendered. Sources and ConfigMaps
+//! its chart or kustomization is asked to be rendered. Sources and `ConfigMap`s
 //! that apps wait for turn up on the way; when nothing more can, what is missing
 //! is assumed or said.
 
@@ -68,12 +68,12 @@ struct Fixpoint<'a> {
     values: ValueSources,
     slots: BTreeMap<AppId, Slot>,
     ranks: BTreeMap<AppId, Rank>,
-    /// Apps whose content is read for the ConfigMaps and Secrets in it.
+    /// Apps whose content is read for the `ConfigMap`s and Secrets in it.
     forced: BTreeSet<AppId>,
     problems: BTreeSet<Problem>,
     pending: BTreeMap<crate::name::Digest, (String, Job)>,
     root_jobs: Vec<(Environment, Job)>,
-    /// ConfigMaps that contents were read without.
+    /// `ConfigMap`s that contents were read without.
     without: BTreeSet<Named>,
     /// Those of them that turned up after all, for the next beginning.
     late: ValueSources,
@@ -205,7 +205,7 @@ impl Fixpoint<'_> {
         Ok(())
     }
 
-    /// Reads an app's content. Returns the ConfigMaps it waits for.
+    /// Reads an app's content. Returns the `ConfigMap`s it waits for.
     fn read_content(&mut self, id: &AppId) -> Result<Vec<Named>, ReadError> {
         let Some(slot) = self.slots.get(id) else { return Ok(Vec::new()) };
         let context = self.context();

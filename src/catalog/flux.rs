@@ -172,16 +172,16 @@ pub fn named(doc: &Doc) -> Option<String> {
 
 /// What reading a `Kustomization` came to.
 pub enum Read {
-    /// It waits for a source, a ConfigMap or a Secret.
+    /// It waits for a source, a `ConfigMap` or a Secret.
     Waits {
-        /// ConfigMaps and Secrets it waits for.
+        /// `ConfigMap`s and Secrets it waits for.
         values: Vec<Named>,
     },
     /// Its content; with what Luigi had to assume.
     Content {
         /// The content.
         content: Box<Content>,
-        /// ConfigMaps and Secrets it was read without.
+        /// `ConfigMap`s and Secrets it was read without.
         without: Vec<Named>,
     },
 }
@@ -341,7 +341,7 @@ fn resources(
     Ok(out)
 }
 
-/// `spec.postBuild`, and the ConfigMaps that are not known (yet).
+/// `spec.postBuild`, and the `ConfigMap`s that are not known (yet).
 fn substitution(
     context: &Context<'_>,
     doc: &Doc,

@@ -1,4 +1,4 @@
-//! ConfigMaps and Secrets that definitions take values from: Flux's
+//! `ConfigMap`s and Secrets that definitions take values from: Flux's
 //! `postBuild.substituteFrom` and `valuesFrom`.
 //!
 //! Of a Secret only a digest is kept: whether it differs, never what it holds.
@@ -13,7 +13,7 @@ use super::doc::{Doc, at};
 use super::kinds::Fresh;
 use crate::name::Digest;
 
-/// A ConfigMap or Secret by name.
+/// A `ConfigMap` or Secret by name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Named {
     /// `ConfigMap` or `Secret`.
@@ -29,7 +29,7 @@ pub struct Named {
 struct Known {
     /// Of all its data.
     digest: Digest,
-    /// A ConfigMap's texts.
+    /// A `ConfigMap`'s texts.
     texts: BTreeMap<String, String>,
 }
 
@@ -54,7 +54,7 @@ impl std::fmt::Display for Named {
 }
 
 impl ValueSources {
-    /// Takes a ConfigMap or a Secret. The first of a name stays.
+    /// Takes a `ConfigMap` or a Secret. The first of a name stays.
     pub fn insert(&mut self, doc: &Doc) -> Fresh {
         let key = Named::of(doc);
         if self.by_name.contains_key(&key) {
@@ -69,7 +69,7 @@ impl ValueSources {
         Fresh::New
     }
 
-    /// A ConfigMap's texts; of a Secret, known to be there, none.
+    /// A `ConfigMap`'s texts; of a Secret, known to be there, none.
     pub fn get(&self, named: &Named) -> Option<&BTreeMap<String, String>> {
         self.by_name.get(named).map(|known| &known.texts)
     }
@@ -95,7 +95,7 @@ pub fn named(format: Format, doc: &Doc, namespace: &str) -> Vec<Named> {
 }
 
 /// The definition together with digests of what it takes values from: those are
-/// part of what is deployed. A Kustomization's ConfigMaps are not among them,
+/// part of what is deployed. A Kustomization's `ConfigMap`s are not among them,
 /// because its objects show what they hold.
 pub fn with_digests(
     known: &ValueSources,

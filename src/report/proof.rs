@@ -91,10 +91,10 @@ pub enum Missed {
     Phantom,
     /// The catalog's definition is none of those in a full export.
     Definition,
-    /// A ConfigMap that the definition takes values from holds others than
+    /// A `ConfigMap` that the definition takes values from holds others than
     /// Luigi took.
     Values {
-        /// The ConfigMap.
+        /// The `ConfigMap`.
         from: String,
     },
     /// Luigi's render, from the files that it thinks matter, is not what the
@@ -117,7 +117,7 @@ pub enum Fact {
     Definition,
     /// Where its objects go.
     Destination,
-    /// A ConfigMap or Secret of the repository that it takes values from.
+    /// A `ConfigMap` or Secret of the repository that it takes values from.
     Values,
     /// Its rendered objects.
     Objects,

@@ -1,4 +1,4 @@
-//! ConfigMaps and Secrets of the repository, wherever apps carry them.
+//! `ConfigMap`s and Secrets of the repository, wherever apps carry them.
 //!
 //! Does not say who takes values from them: `values` does.
 

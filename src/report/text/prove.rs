@@ -7,7 +7,7 @@ use super::page::{Ink, Page, Style, sentence, span};
 use super::problems;
 use crate::affected::Reason;
 use crate::catalog::Completeness;
-use crate::name::AppKey;
+use crate::name::{AppKey, Environment};
 use crate::report::proof::{Fact, Instead, Missed, NotRendered, Pair, Proof};
 use crate::report::words::{self, plural};
 
@@ -112,7 +112,7 @@ fn not_rendered(page: &mut Page, all: &[NotRendered]) {
 fn sums(page: &mut Page, proof: &Proof) {
     let totals = proof.totals();
     let incomplete = proof.pairs.iter().filter(|p| p.completeness == Completeness::Incomplete).count();
-    let environments: Vec<&str> = proof.environments.iter().map(|e| e.as_str()).collect();
+    let environments: Vec<&str> = proof.environments.iter().map(Environment::as_str).collect();
     let (first, last) = (proof.pairs.first(), proof.pairs.last());
     let range = first.zip(last).map(|(f, l)| format!("{}..{}", f.base.short(), l.head.short()));
     page.paragraph(

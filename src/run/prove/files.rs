@@ -54,7 +54,12 @@ pub fn digest(export: &Path, paths: &[RepoPath]) -> io::Result<Option<Digest>> {
         } else {
             fs::read(&disk)?
         };
-        text.push_str(&format!("{path}\0{}\0{}\n", disk.is_symlink(), Digest::of(&bytes)));
+        for part in
+            [path.as_str(), if disk.is_symlink() { "link" } else { "file" }, &Digest::of(&bytes).to_string()]
+        {
+            text.push_str(part);
+            text.push('\0');
+        }
     }
     Ok((!all.is_empty()).then(|| Digest::of(text.as_bytes())))
 }

@@ -1,4 +1,4 @@
-//! What objects and files of a full export define: apps, and the ConfigMaps and
+//! What objects and files of a full export define: apps, and the `ConfigMap`s and
 //! Secrets that apps take values from.
 //!
 //! Decides nothing about what the catalog says.
@@ -23,17 +23,17 @@ use crate::problem::Place;
 pub struct Found {
     /// Every definition of an app, with what defines it.
     pub apps: BTreeMap<AppId, Vec<(Arc<Json>, String)>>,
-    /// The data of ConfigMaps and Secrets, by kind, namespace and name. One may
+    /// The data of `ConfigMap`s and Secrets, by kind, namespace and name. One may
     /// be found several times.
     pub data: BTreeMap<(String, String, String), BTreeSet<Data>>,
 }
 
-/// A ConfigMap's or Secret's data.
+/// A `ConfigMap`'s or Secret's data.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Data {
     /// All of it.
     pub digest: Digest,
-    /// A ConfigMap's texts. A Secret's are never kept.
+    /// A `ConfigMap`'s texts. A Secret's are never kept.
     pub texts: BTreeMap<String, String>,
 }
 
@@ -102,7 +102,7 @@ impl Found {
     }
 }
 
-/// The ConfigMaps and Secrets that a definition takes values from, as kind and
+/// The `ConfigMap`s and Secrets that a definition takes values from, as kind and
 /// name, in order.
 pub fn values_from(definition: &Json) -> Vec<(&str, &str)> {
     let lists = [&["spec", "valuesFrom"][..], &["spec", "postBuild", "substituteFrom"]];

@@ -124,7 +124,9 @@ impl Item<'_> {
                 Ok(objects) => {
                     let mut found = Found::default();
                     let digest = Digest::of(&canonical(&objects));
-                    objects.into_iter().for_each(|object| found.take(object.json, &name));
+                    for object in objects {
+                        found.take(object.json, &name);
+                    }
                     return Ok((Content::Objects(digest), found));
                 }
                 Err(why) => why,
@@ -222,7 +224,7 @@ impl Oracle {
         all.first().map_or(known, |(first, _)| Arc::clone(first))
     }
 
-    /// What Luigi substitutes must be what the ConfigMaps in the export say.
+    /// What Luigi substitutes must be what the `ConfigMap`s in the export say.
     fn check_variables(&mut self, app: &App, found: &Found) {
         let Some(substitute) = app.content.jobs.first().and_then(|job| job.substitute.as_ref()) else {
             return;
@@ -323,8 +325,8 @@ fn data<'f>(app: &App, found: &'f Found, kind: &str, name: &str) -> Option<&'f B
     found.data.get(&key)
 }
 
-/// What an app takes from ConfigMaps and Secrets that the repository renders.
-/// A Kustomization's ConfigMaps are in its render already.
+/// What an app takes from `ConfigMap`s and Secrets that the repository renders.
+/// A Kustomization's `ConfigMap`s are in its render already.
 fn values(app: &App, definition: &Json, found: &Found) -> BTreeMap<String, Vec<Digest>> {
     let substituted = app.format == Format::FluxKustomization;
     let mut out = BTreeMap::new();
