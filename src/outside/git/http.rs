@@ -167,8 +167,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 fn client(url: &Url) -> Result<Client, String> {
-    // Fails only when one is installed already, which then serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+
+    crate::outside::tls::install();
     let home = url.origin();
     let same_host = reqwest::redirect::Policy::custom(move |attempt| {
         if attempt.previous().len() > 5 {
