@@ -5,6 +5,7 @@
 //! repository: whether `apps` matches anything is for `catalog`.
 
 pub mod keys;
+pub mod kubernetes;
 mod read;
 
 use std::collections::BTreeMap;
@@ -48,6 +49,8 @@ pub struct EnvironmentConfig {
     pub after: Vec<Environment>,
     /// What carries a step out.
     pub engine: Engine,
+    /// How credentials are got.
+    pub credentials: kubernetes::Credentials,
     /// Where it is written.
     pub place: Place,
 }
@@ -78,11 +81,12 @@ pub enum AppsKind {
 }
 
 /// What carries a step out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Engine {
     /// Rendered manifests, in order, into git.
     Ledger,
+    /// Onto an API server, object by object.
+    Kubernetes(Box<kubernetes::Kubernetes>),
 }
 
 /// How deploys go.

@@ -18,6 +18,7 @@ use super::kinds::{FluxSources, Kind, kind, may_define_apps};
 use super::scope::{PathHere, Scope, most_named};
 use super::values::ValueSources;
 use super::{argo, flux, luigi_app};
+use crate::config::kubernetes::Credentials;
 use crate::config::{Apps, AppsKind, Config, Engine, EnvironmentConfig};
 use crate::files::{EntryKind, Files, Next, ReadError, bounded, find, walk};
 use crate::name::{AppId, Environment, RepoPath, RepoUrl};
@@ -74,7 +75,7 @@ pub fn infer(files: &dyn Files) -> Result<(Config, Vec<Problem>), ReadError> {
     for (name, apps) in environments {
         let apps = apps.into_iter().map(|what| Apps { place: place.clone(), what }).collect();
         let environment =
-            EnvironmentConfig { apps, after: Vec::new(), engine: Engine::Ledger, place: place.clone() };
+            EnvironmentConfig { apps, after: Vec::new(), engine: Engine::Ledger, credentials: Credentials::default(), place: place.clone() };
         config.environments.insert(name, environment);
     }
     Ok((config, problems))

@@ -7,11 +7,22 @@
 pub const ROOT: &[&str] =
     &["apiVersion", "kind", "urls", "environments", "ledger", "branch", "deploy", "render"];
 /// One environment.
-pub const ENVIRONMENT: &[&str] = &["apps", "after", "engine"];
+pub const ENVIRONMENT: &[&str] = &["apps", "after", "engine", "credentials"];
 /// An engine, one of them.
-pub const ENGINE: &[&str] = &["ledger"];
+pub const ENGINE: &[&str] = &["ledger", "kubernetes"];
 /// Options of the engine `ledger`.
 pub const ENGINE_LEDGER: &[&str] = &[];
+/// Options of the engine `kubernetes`.
+pub const ENGINE_KUBERNETES: &[&str] =
+    &["server", "certificateAuthority", "namespace", "force", "timeout", "preflight"];
+/// How credentials are got.
+pub const CREDENTIALS: &[&str] = &["kubernetes", "perApp"];
+/// How the run itself gets one for an API server.
+pub const CREDENTIALS_KUBERNETES: &[&str] = &["audience"];
+/// How each app gets its own, one of them.
+pub const PER_APP: &[&str] = &["tokenRequest"];
+/// A token of the app's ServiceAccount.
+pub const TOKEN_REQUEST: &[&str] = &["lifetime"];
 /// An entry of `apps` that is not a pattern, one of them.
 pub const PARENT: &[&str] = &["kustomize", "helm"];
 /// A parent that is a chart.
@@ -26,11 +37,16 @@ pub const PRUNE_THRESHOLD: &[&str] = &["count", "percent"];
 pub const RENDER: &[&str] = &["network", "kubeVersion", "apiVersions"];
 
 /// Every mapping with its keys, by the JSON pointer of its schema.
-pub const ALL: [(&str, &[&str]); 10] = [
+pub const ALL: [(&str, &[&str]); 15] = [
     ("", ROOT),
     ("/$defs/environment", ENVIRONMENT),
     ("/$defs/engine", ENGINE),
     ("/$defs/engineLedger", ENGINE_LEDGER),
+    ("/$defs/engineKubernetes", ENGINE_KUBERNETES),
+    ("/$defs/credentials", CREDENTIALS),
+    ("/$defs/credentialsKubernetes", CREDENTIALS_KUBERNETES),
+    ("/$defs/perApp", PER_APP),
+    ("/$defs/tokenRequest", TOKEN_REQUEST),
     ("/$defs/parent", PARENT),
     ("/$defs/helm", HELM),
     ("/$defs/ledger", LEDGER),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::keys;
+use super::kubernetes::Credentials;
 use super::{
     API_VERSION, Apps, AppsKind, Config, Dependents, Engine, EnvironmentConfig, OnCrash, OnFailure,
     PruneThreshold,
@@ -30,14 +31,14 @@ pub fn read(file: &str, bytes: &[u8]) -> (Config, Vec<Problem>) {
     (reader.config, reader.problems)
 }
 
-struct Reader<'a> {
-    file: &'a str,
+pub(super) struct Reader<'a> {
+    pub(super) file: &'a str,
     problems: Vec<Problem>,
     config: Config,
 }
 
 impl Reader<'_> {
-    fn add(&mut self, code: Code, place: Place, message: impl Into<String>) {
+    pub(super) fn add(&mut self, code: Code, place: Place, message: impl Into<String>) {
         self.problems.push(Problem::new(code, Some(place), message));
     }
 
@@ -46,7 +47,7 @@ impl Reader<'_> {
         self.add(Code::ConfigValue, node.place(self.file), message);
     }
 
-    fn unknown(&mut self, entry: &Entry, inside: &str, known: &[&str]) {
+    pub(super) fn unknown(&mut self, entry: &Entry, inside: &str, known: &[&str]) {
         let place = Place::new(self.file, entry.mark.line, entry.mark.column);
         let near = known.iter().find(|k| k.eq_ignore_ascii_case(&entry.key) || distance(k, &entry.key) <= 2);
         let mut problem =
@@ -59,12 +60,12 @@ impl Reader<'_> {
         self.problems.push(problem);
     }
 
-    fn unsupported(&mut self, entry: &Entry, what: &str) {
+    pub(super) fn unsupported(&mut self, entry: &Entry, what: &str) {
         let place = Place::new(self.file, entry.mark.line, entry.mark.column);
         self.add(Code::ConfigUnsupported, place, format!("`{what}` is not supported by this version"));
     }
 
-    fn map<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Entry] {
+    pub(super) fn map<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Entry] {
         node.as_map().unwrap_or_else(|| {
             if !node.is_null() {
                 self.wrong(node, what, "a mapping");
@@ -73,7 +74,7 @@ impl Reader<'_> {
         })
     }
 
-    fn text(&mut self, node: &Node, what: &str) -> Option<String> {
+    pub(super) fn text(&mut self, node: &Node, what: &str) -> Option<String> {
         let text = node.as_str().map(str::to_owned);
         match text {
             Some(text) if !text.is_empty() => Some(text),
@@ -88,7 +89,7 @@ impl Reader<'_> {
         }
     }
 
-    fn texts(&mut self, node: &Node, what: &str) -> Vec<String> {
+    pub(super) fn texts(&mut self, node: &Node, what: &str) -> Vec<String> {
         match node.as_list() {
             Some(items) => items.iter().filter_map(|i| self.text(i, what)).collect(),
             None => {
@@ -98,7 +99,7 @@ impl Reader<'_> {
         }
     }
 
-    fn one_of<T: Copy>(&mut self, node: &Node, what: &str, choices: &[(&str, T)]) -> Option<T> {
+    pub(super) fn one_of<T: Copy>(&mut self, node: &Node, what: &str, choices: &[(&str, T)]) -> Option<T> {
         let names: Vec<&str> = choices.iter().map(|(n, _)| *n).collect();
         let found = node.as_str().and_then(|t| choices.iter().find(|(n, _)| *n == t));
         if found.is_none() {
@@ -159,6 +160,7 @@ impl Reader<'_> {
             apps: Vec::new(),
             after: Vec::new(),
             engine: Engine::Ledger,
+            credentials: Credentials::default(),
             place: place.clone(),
         };
         let what = format!("environment {}", entry.key);
@@ -176,8 +178,9 @@ impl Reader<'_> {
                         self.wrong(&field.value, "after", "a list of environments");
                     }
                 }
-                "engine" => self.engine(&field.value),
-                "identity" | "credentials" | "secrets" | "windows" => self.unsupported(field, &field.key),
+                "engine" => out.engine = self.engine(&field.value),
+                "credentials" => out.credentials = self.credentials(&field.value),
+                "identity" | "secrets" | "windows" => self.unsupported(field, &field.key),
                 _ => self.unknown(field, &what, keys::ENVIRONMENT),
             }
         }
@@ -189,9 +192,10 @@ impl Reader<'_> {
         out
     }
 
-    fn engine(&mut self, node: &Node) {
+    fn engine(&mut self, node: &Node) -> Engine {
+        let mut out = Engine::Ledger;
         if node.as_str() == Some("ledger") {
-            return;
+            return out;
         }
         let entries = self.map(node, "engine");
         if entries.len() != 1 && node.as_map().is_some() {
@@ -204,12 +208,14 @@ impl Reader<'_> {
                         self.unknown(option, "engine.ledger", keys::ENGINE_LEDGER);
                     }
                 }
-                "kubernetes" | "argocd" | "flux" => {
+                "kubernetes" => out = self.kubernetes(&entry.value),
+                "argocd" | "flux" => {
                     self.unsupported(entry, &format!("engine: {}", entry.key));
                 }
                 _ => self.unknown(entry, "engine", keys::ENGINE),
             }
         }
+        out
     }
 
     fn apps(&mut self, node: &Node) -> Vec<Apps> {
@@ -259,7 +265,7 @@ impl Reader<'_> {
         }
     }
 
-    fn path(&mut self, node: &Node, what: &str) -> Option<RepoPath> {
+    pub(super) fn path(&mut self, node: &Node, what: &str) -> Option<RepoPath> {
         let text = self.text(node, what)?;
         match RepoPath::parse(&text) {
             Ok(path) => Some(path),
