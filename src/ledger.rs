@@ -20,6 +20,7 @@ use serde::Serialize;
 use crate::files::ReadError;
 use crate::name::{AppId, CommitId, Digest, Environment, NameError, ObjectId, RepoPath};
 use crate::object::ObjectKey;
+use crate::plan::Target;
 use crate::problem::{Code, Place, Problem};
 use crate::record::Holder;
 
@@ -110,6 +111,9 @@ pub struct DeployedApp {
     pub needs: Vec<AppId>,
     /// Versions of its remote inputs, as `what@revision`.
     pub pins: Vec<String>,
+    /// Where and as whom its objects are written on a cluster.
+    #[serde(flatten)]
+    pub target: Target,
     /// The intent that wrote it: the fencing epoch.
     pub seq: u64,
     /// RFC 3339, UTC, seconds; `None` while staged.

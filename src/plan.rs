@@ -65,6 +65,22 @@ pub struct Step {
     pub not_rendered: Vec<String>,
     /// Versions of its remote inputs, as `what@revision`.
     pub pins: Vec<String>,
+    /// Where and as whom its objects are written on a cluster.
+    pub target: Target,
+}
+
+/// Where and as whom an app's objects are written on a cluster. Kept with what is
+/// deployed, so that a rollback knows it from the ledger alone.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// The namespace of objects that name none; empty when there is none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// The ServiceAccount that the definition names; `None`: the one that is made
+    /// of the app's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
 }
 
 /// The digest of a plan: SHA-256 of the canonical JSON of the environment and

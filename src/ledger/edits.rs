@@ -46,6 +46,7 @@ impl Set {
             inventory: inventory.into_iter().collect(),
             needs: step.all_needs.clone(),
             pins: step.pins.clone(),
+            target: step.target.clone(),
             seq: 0,
             settled_at: None,
         };

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{DeployedApp, EnvironmentState, Lease, LedgerError};
 use crate::name::{AppId, CommitId, Digest, NameError, RepoPath};
 use crate::object::ObjectKey;
+use crate::plan::Target;
 use crate::problem::Code;
 use crate::record::Holder;
 
@@ -131,6 +132,10 @@ impl<'a> Field<'a> {
             inventory: self.need("inventory")?.list()?.map(|f| f.object_key()).collect::<Result<_, _>>()?,
             needs: self.need("needs")?.list()?.map(|f| f.app()).collect::<Result<_, _>>()?,
             pins: self.need("pins")?.texts()?,
+            target: Target {
+                namespace: self.get("namespace").map_or(Ok(""), |f| f.text())?.to_owned(),
+                account: self.get("account").map(|f| f.text().map(str::to_owned)).transpose()?,
+            },
             seq: self.need("seq")?.number()?,
             settled_at: self.get("settledAt").map(|f| f.text().map(str::to_owned)).transpose()?,
         })

@@ -111,6 +111,7 @@ fn apply(environment: &Environment, app: &AppId, before: Option<&Stored>, then: 
         deletes: before.map_or_else(Vec::new, |b| b.app.inventory.iter().filter(gone).cloned().collect()),
         not_rendered: Vec::new(),
         pins: then.app.pins.clone(),
+        target: then.app.target.clone(),
     }
 }
 
@@ -132,6 +133,7 @@ fn prunes(now: &Snapshot, then: &Snapshot) -> Vec<Step> {
             deletes: stored.app.inventory.clone(),
             not_rendered: Vec::new(),
             pins: stored.app.pins.clone(),
+            target: stored.app.target.clone(),
         };
         (app.clone(), step)
     };

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Plan, Step, digest};
+use super::{Plan, Step, Target, digest};
 use crate::affected::{Action, Affected};
 use crate::catalog::Completeness;
-use crate::catalog::app::{App, Carried, Parent};
+use crate::catalog::app::{App, Carried, Format, Parent};
 use crate::graph::Graph;
 use crate::name::{AppId, AppKey, CommitId, Digest, Environment};
 use crate::object::{Object, ObjectKey, canonical, diff};
@@ -103,6 +103,7 @@ fn step(
         deletes,
         not_rendered,
         pins: parts.apps.get(key).map_or_else(Vec::new, pins),
+        target: parts.apps.get(key).map(target).unwrap_or_default(),
     }
 }
 
@@ -130,6 +131,12 @@ fn needs(parts: &Parts<'_>, key: &AppKey) -> BTreeSet<AppId> {
     }
     out.remove(&key.app);
     out
+}
+
+fn target(app: &App) -> Target {
+    let account = app.definition.pointer("/spec/serviceAccount").and_then(serde_json::Value::as_str);
+    let account = account.filter(|_| app.format == Format::Luigi).map(str::to_owned);
+    Target { namespace: app.destination.namespace.clone(), account }
 }
 
 fn pins(app: &App) -> Vec<String> {
