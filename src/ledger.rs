@@ -25,7 +25,7 @@ use crate::problem::{Code, Place, Problem};
 use crate::record::Holder;
 
 pub use entry::Entry;
-pub use read::{Stored, head, objects, read, require_ledger, stored};
+pub use read::{Stored, head, objects, read, require_ledger, staged_objects, stored};
 
 /// The form of the branch, in `ledger.json` at its top.
 pub const API_VERSION: &str = "luigi.dev/ledger/v1";

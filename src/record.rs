@@ -48,6 +48,9 @@ pub struct Record {
     pub problems: Vec<Problem>,
     /// The machine's events in order: replaying them gives the state.
     pub log: Vec<serde_json::Value>,
+    /// The credentials that apps were deployed with; never a token.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub credentials: Vec<CredentialRecord>,
     /// How long each phase took.
     pub phases: Vec<Phase>,
     /// Its place in the ledger; `None` when it was not appended.
@@ -226,6 +229,28 @@ pub enum OutcomeKind {
     Outrun,
     /// Something unexpected; nothing further was written.
     Error,
+}
+
+/// One app's credential.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialRecord {
+    /// The app.
+    pub app: AppId,
+    /// How it was got, as in `tokenRequest`.
+    pub provider: String,
+    /// As whom.
+    pub account: String,
+    /// For whom; empty for the API server's own.
+    pub audiences: Vec<String>,
+    /// How long it was asked for, seconds.
+    pub life_seconds: u64,
+    /// The SHA-256 of the token.
+    pub digest: Digest,
+    /// What became of it.
+    pub revocation: String,
+    /// The Secret that it was bound to.
+    pub secret: String,
 }
 
 /// How long a phase took.

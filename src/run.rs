@@ -6,6 +6,7 @@ pub mod ci;
 pub mod compare;
 pub mod deploying;
 pub mod error;
+pub mod kubernetes;
 pub mod ledger;
 pub mod planning;
 pub mod prove;

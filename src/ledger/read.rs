@@ -197,9 +197,22 @@ pub fn objects(
     environment: &Environment,
     app: &AppId,
 ) -> Result<Vec<Object>, LedgerError> {
-    let at = path::objects(&path::app(&path::environment(environment), app));
+    objects_of(files, &path::environment(environment), app)
+}
+
+/// The objects that the running intent staged for an app.
+pub fn staged_objects(
+    files: &dyn Files,
+    environment: &Environment,
+    app: &AppId,
+) -> Result<Vec<Object>, LedgerError> {
+    objects_of(files, &path::staged(environment), app)
+}
+
+fn objects_of(files: &dyn Files, of: &RepoPath, app: &AppId) -> Result<Vec<Object>, LedgerError> {
+    let at = path::objects(&path::app(of, app));
     let Some(bytes) = file(files, &at)? else {
-        return Err(LedgerError::fault(Code::LedgerState, &at, "a deployed app has no objects.yaml"));
+        return Err(LedgerError::fault(Code::LedgerState, &at, "an app has no objects.yaml"));
     };
     parse_objects(&at, &bytes)
 }

@@ -429,6 +429,7 @@ pub fn record(
         problems: Vec::new(),
         log: Vec::new(),
         phases: Vec::new(),
+        credentials: Vec::new(),
         ledger: None,
         seal: Seal::Unsealed { reason: "this version of Luigi does not sign yet".to_owned() },
         tool: Tool {

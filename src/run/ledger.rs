@@ -7,12 +7,12 @@
 
 mod announce;
 mod conclude;
-mod drive;
+pub(in crate::run) mod drive;
 mod history;
 mod recover;
 #[cfg(test)]
 mod tests;
-mod write;
+pub(in crate::run) mod write;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};

@@ -117,6 +117,14 @@ impl Session {
         granted
     }
 
+    /// A new token for the same account, bound to the same Secret. The old one ends
+    /// by itself, and is revoked with the new one.
+    pub async fn regrant(&self, grant: &Grant, now: SystemTime) -> Result<Grant, GrantError> {
+        let new = self.request_token(&grant.asked, now).await?;
+        grant.token.take_over(&new.token);
+        Ok(Grant { token: grant.token.clone(), ..new })
+    }
+
     async fn request_token(&self, asked: &Asked, now: SystemTime) -> Result<Grant, GrantError> {
         let path = format!(
             "/api/v1/namespaces/{}/serviceaccounts/{}/token",

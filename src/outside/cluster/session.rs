@@ -32,6 +32,12 @@ impl Token {
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = token;
     }
 
+    /// Every request from now on is made with what the other holds.
+    pub(super) fn take_over(&self, other: &Self) {
+        let new = other.now.read().unwrap_or_else(PoisonError::into_inner).clone();
+        self.renew(new);
+    }
+
     fn header(&self) -> Result<HeaderValue, ClusterError> {
         let token = self.now.read().unwrap_or_else(PoisonError::into_inner);
         let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))

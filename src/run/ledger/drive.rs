@@ -37,17 +37,18 @@ pub(super) enum Heed {
 }
 
 /// One intent being carried out.
-pub(super) struct Drive<'w, 'c, 'a> {
-    pub(super) writer: &'w mut Writer<'c, 'a>,
-    pub(super) machine: Deployment,
-    pub(super) log: Vec<Event>,
+pub(in crate::run) struct Drive<'w, 'c, 'a> {
+    pub(in crate::run) writer: &'w mut Writer<'c, 'a>,
+    pub(in crate::run) machine: Deployment,
+    pub(in crate::run) log: Vec<Event>,
     /// What gives the right to write; `None` before the announcement.
-    pub(super) lease: Option<Lease>,
+    pub(in crate::run) lease: Option<Lease>,
     mode: Mode,
     heed: Heed,
     todo: Vec<Effect>,
     begun: BTreeMap<AppId, Instant>,
     took: BTreeMap<AppId, u64>,
+    renewed: Instant,
 }
 
 /// Why an app, read back, is not as it should be; `None` when it is.
@@ -72,6 +73,7 @@ impl<'w, 'c, 'a> Drive<'w, 'c, 'a> {
             todo: effects.0,
             begun: BTreeMap::new(),
             took: BTreeMap::new(),
+            renewed: Instant::now(),
         }
     }
 
@@ -126,7 +128,7 @@ impl<'w, 'c, 'a> Drive<'w, 'c, 'a> {
         self.machine.results().map(timed).collect()
     }
 
-    fn feed(&mut self, event: Event) -> Result<(), RunError> {
+    pub(in crate::run) fn feed(&mut self, event: Event) -> Result<(), RunError> {
         let effects = self.machine.handle(&event)?;
         self.todo.extend(effects.0);
         (self.writer.ctx.progress)(&event);
@@ -134,7 +136,7 @@ impl<'w, 'c, 'a> Drive<'w, 'c, 'a> {
         Ok(())
     }
 
-    fn heed_cancel(&mut self) -> Result<(), RunError> {
+    pub(in crate::run) fn heed_cancel(&mut self) -> Result<(), RunError> {
         let open = matches!(self.machine.phase(), Phase::Running | Phase::Failing);
         let known = self.log.contains(&Event::Cancelled);
         if self.heed == Heed::Cancel && open && !known && self.writer.ctx.cancelled() {
@@ -221,7 +223,7 @@ impl<'w, 'c, 'a> Drive<'w, 'c, 'a> {
                 return Ok(Built::Stop(reason));
             }
             let mut edits = build(view, files)?;
-            if edits.is_empty() {
+            if edits.is_empty() && !names.is_empty() {
                 return Ok(Built::Already);
             }
             edits.extend(edits::leased(&view.state, renewed.clone())?);
@@ -278,6 +280,34 @@ impl<'w, 'c, 'a> Drive<'w, 'c, 'a> {
             }
         }
         Ok(())
+    }
+
+    /// The effects to be carried out now.
+    pub(in crate::run) fn take_todo(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.todo)
+    }
+
+    /// A step's clock starts, unless it runs.
+    pub(in crate::run) fn begins(&mut self, app: &AppId) {
+        self.begun.entry(app.clone()).or_insert_with(Instant::now);
+    }
+
+    /// A step's clock stops, for now.
+    pub(in crate::run) fn ends(&mut self, app: &AppId) {
+        self.took(std::slice::from_ref(app));
+    }
+
+    /// Renews the lease on the ledger at half of its life: an engine that writes
+    /// elsewhere says so here that it lives.
+    pub(in crate::run) fn renew_if_due(&mut self) -> Result<(), RunError> {
+        if self.renewed.elapsed() < self.writer.ctx.lease / 2 {
+            return Ok(());
+        }
+        self.renewed = Instant::now();
+        match self.write("go on", &[], &|_, _| Ok(Edits::from([])))? {
+            Written::Won => Ok(()),
+            Written::Refused(reason) | Written::Stopped(reason) => self.feed(Event::Outrun { reason }),
+        }
     }
 
     fn took(&mut self, apps: &[AppId]) {

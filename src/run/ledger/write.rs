@@ -19,22 +19,22 @@ use crate::record::Holder;
 const FAR: usize = 1000;
 
 /// The branch at one tip.
-pub(super) struct View {
+pub(in crate::run) struct View {
     /// The tip; `None` when there is no branch yet.
-    pub(super) tip: Option<CommitId>,
+    pub(in crate::run) tip: Option<CommitId>,
     files: Option<CommitFiles>,
     /// The environment at that tip.
-    pub(super) state: LedgerState,
+    pub(in crate::run) state: LedgerState,
 }
 
 impl View {
-    pub(super) fn files(&self) -> Option<&dyn Files> {
+    pub(in crate::run) fn files(&self) -> Option<&dyn Files> {
         self.files.as_ref().map(|files| files as &dyn Files)
     }
 }
 
 /// What was built on a tip.
-pub(super) enum Built<S> {
+pub(in crate::run) enum Built<S> {
     /// To be committed, with the commit's message.
     Edits(Edits, String),
     /// The tip has it already.
@@ -44,7 +44,7 @@ pub(super) enum Built<S> {
 }
 
 /// What became of it.
-pub(super) enum Written<S> {
+pub(in crate::run) enum Written<S> {
     /// The branch has it.
     Won,
     /// The server refuses it.
@@ -54,20 +54,20 @@ pub(super) enum Written<S> {
 }
 
 /// Writes to the branch for one environment.
-pub(super) struct Writer<'c, 'a> {
-    pub(super) ctx: &'c Context<'a>,
+pub(in crate::run) struct Writer<'c, 'a> {
+    pub(in crate::run) ctx: &'c Context<'a>,
     environment: Environment,
     tip: Option<CommitId>,
 }
 
 impl<'c, 'a> Writer<'c, 'a> {
     /// A writer that has not looked at the branch yet.
-    pub(super) fn new(ctx: &'c Context<'a>, environment: &Environment) -> Self {
+    pub(in crate::run) fn new(ctx: &'c Context<'a>, environment: &Environment) -> Self {
         Self { ctx, environment: environment.clone(), tip: None }
     }
 
     /// The branch as it is now at the remote.
-    pub(super) fn fetch(&mut self) -> Result<View, RunError> {
+    pub(in crate::run) fn fetch(&mut self) -> Result<View, RunError> {
         let start = Instant::now();
         let mut pause = Duration::from_millis(200);
         self.tip = loop {
@@ -83,7 +83,7 @@ impl<'c, 'a> Writer<'c, 'a> {
     }
 
     /// The branch as it was when last heard of.
-    pub(super) fn view(&self) -> Result<View, RunError> {
+    pub(in crate::run) fn view(&self) -> Result<View, RunError> {
         let Some(tip) = self.tip else {
             return Ok(View { tip: None, files: None, state: LedgerState::empty(self.environment.clone()) });
         };
@@ -94,7 +94,7 @@ impl<'c, 'a> Writer<'c, 'a> {
 
     /// Builds and pushes until the branch has it, or it may not be written.
     /// Every lost push is another run's progress, so this ends.
-    pub(super) fn write<S>(
+    pub(in crate::run) fn write<S>(
         &mut self,
         build: &mut dyn FnMut(&View) -> Result<Built<S>, RunError>,
     ) -> Result<Written<S>, RunError> {
@@ -149,7 +149,7 @@ impl<'c, 'a> Writer<'c, 'a> {
     }
 
     /// This run as the holder of a lease from now on.
-    pub(super) fn holder(&self) -> Result<Holder, RunError> {
+    pub(in crate::run) fn holder(&self) -> Result<Holder, RunError> {
         let who = &self.ctx.who;
         Ok(Holder {
             run: who.run.clone(),

@@ -295,6 +295,7 @@ fn record_of(plan: &Plan, run: &str) -> Record {
         problems: Vec::new(),
         log: Vec::new(),
         phases: Vec::new(),
+        credentials: Vec::new(),
         ledger: None,
         seal: Seal::Unsealed { reason: "a test".to_owned() },
         tool: Tool { name: "luigi".to_owned(), version: "0".to_owned(), renderers: Vec::new() },
