@@ -5,7 +5,10 @@
 //! state. Carries nothing out, takes no clock, retries nothing: that is `run`.
 
 mod event;
+mod fields;
+pub mod keep;
 mod machine;
+pub mod order;
 #[cfg(test)]
 mod properties;
 
