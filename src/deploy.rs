@@ -6,11 +6,13 @@
 
 mod event;
 mod fields;
+pub mod inventory;
 pub mod keep;
 mod machine;
 pub mod order;
 #[cfg(test)]
 mod properties;
+pub mod schedule;
 
 use serde::Serialize;
 
