@@ -5,9 +5,14 @@
 //! state. Carries nothing out, takes no clock, retries nothing: that is `run`.
 
 mod event;
+mod fields;
+pub mod inventory;
+pub mod keep;
 mod machine;
+pub mod order;
 #[cfg(test)]
 mod properties;
+pub mod schedule;
 
 use serde::Serialize;
 
