@@ -6,9 +6,11 @@
 
 mod event;
 mod fields;
+pub mod health;
 pub mod inventory;
 pub mod keep;
 mod machine;
+pub mod owned;
 pub mod order;
 #[cfg(test)]
 mod properties;

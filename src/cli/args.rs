@@ -209,6 +209,9 @@ pub struct Carry {
     /// How long to wait for another run on the environment, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub wait: u64,
+    /// A file with a token for the API server, read anew while the run goes on
+    #[arg(long, value_name = "FILE", env = "LUIGI_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
     /// How to print it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: RecordFormat,

@@ -15,6 +15,7 @@ use crate::record::Record;
 use crate::report::{markdown, text};
 use crate::run::deploying::{self, Actor, Ledger, Order, Target};
 use crate::run::error::{RunError, exit};
+use crate::run::kubernetes::TokenSource;
 use crate::run::ledger;
 use crate::run::world::{self, Options, World};
 
@@ -139,6 +140,7 @@ pub fn with_order<T>(
         }
     };
     let say = |text: &str| output.say(text);
+    let token = carry.token_file.clone().map(TokenSource::File);
     f(&Order {
         actor,
         apps,
@@ -148,6 +150,7 @@ pub fn with_order<T>(
         rendered: &rendered,
         progress: &progress,
         say: &say,
+        token: token.as_ref(),
     })
 }
 

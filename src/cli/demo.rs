@@ -133,7 +133,7 @@ impl Stage<'_> {
 
     fn deploy(&self, head: CommitId, format: RecordFormat) -> Result<Record, RunError> {
         let world = self.world(head)?;
-        let carry = Carry { confirm: None, wait: 0, format, record: None };
+        let carry = Carry { confirm: None, wait: 0, token_file: None, format, record: None };
         let environment = &world.environments[0];
         let record = with_order(&[], &carry, self.output, &Actor::terminal(), |order| {
             deploying::deploy(&world, environment, head, &[], order)

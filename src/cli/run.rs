@@ -48,6 +48,7 @@ pub fn run(global: &Global, args: &Run, output: &Output) -> Result<u8, RunError>
                 | RunError::Read(_)
                 | RunError::Ledger(_)
                 | RunError::Deploy(_)
+                | RunError::Cluster(_)
                 | RunError::Io { .. }
                 | RunError::Json(_)
                 | RunError::Other(_) => Vec::new(),
@@ -142,7 +143,7 @@ fn deployed(
     actor: &Actor,
     output: &Output,
 ) -> Result<(u8, Left), RunError> {
-    let carry = Carry { confirm: args.confirm.clone(), wait: 600, format: RecordFormat::Text, record: None };
+    let carry = Carry { confirm: args.confirm.clone(), wait: 600, token_file: None, format: RecordFormat::Text, record: None };
     let mut left = Left { complete: true, ..Left::default() };
     let mut earlier: Vec<(Environment, CommitId)> = Vec::new();
     let mut code = exit::OK;

@@ -198,12 +198,26 @@ pub fn outcome(
 
 /// What `environment.json` says after a run that was not done as a whole: apps
 /// that have this intent's sets are apart.
-pub fn left(now: &LedgerState, steps: &[crate::deploy::StepOrder]) -> EnvironmentState {
+/// `applied` and `pruned` are those that come with the same commit.
+pub fn left(
+    now: &LedgerState,
+    steps: &[crate::deploy::StepOrder],
+    applied: &[AppId],
+    pruned: &[AppId],
+) -> EnvironmentState {
     let mut state = EnvironmentState { lease: None, ..now.at.clone() };
     for step in steps {
         match (step.action, now.apps.get(&step.app)) {
             (Action::Apply, Some(app)) if is_applied(now, &step.app) => {
                 state.apart.insert(step.app.clone(), app.revision);
+            }
+            (Action::Apply, _) if applied.contains(&step.app) => {
+                if let Some(app) = now.staged.get(&step.app) {
+                    state.apart.insert(step.app.clone(), app.revision);
+                }
+            }
+            (Action::Prune, Some(_)) if pruned.contains(&step.app) => {
+                state.apart.remove(&step.app);
             }
             (Action::Prune, None) => {
                 state.apart.remove(&step.app);

@@ -11,6 +11,7 @@ mod lease;
 mod objects;
 mod resources;
 mod session;
+mod told;
 mod watch;
 mod window;
 
@@ -20,7 +21,7 @@ use std::time::Duration;
 pub use access::{Access, Refusal, Verb};
 pub use error::ClusterError;
 pub use grant::{Asked, Grant, GrantError, Revocation};
-pub use inventory::Stored;
+pub use inventory::Kept;
 pub use lease::{Fence, LeaseError, Locked};
 pub use objects::{Applied, DryRun, MANAGER, Ownership, Precondition, Propagation};
 pub use resources::{Resource, Resources, Scope};

@@ -8,8 +8,10 @@ use super::compare::{Base, Comparison, commit_or_missing};
 use super::error::RunError;
 use super::ledger::{self, Context, Direction, Ended, Request, Who};
 use super::planning::{self, Against, Ask, Planned};
+use super::kubernetes::{Cluster, TokenSource};
 use super::world::World;
 use crate::catalog::Completeness;
+use crate::config::Engine;
 use crate::deploy::Event;
 use crate::ledger::plans::{Snapshot, plan_restore, plan_rollback};
 use crate::ledger::{EnvironmentState, Extent};
@@ -81,6 +83,8 @@ pub struct Order<'a> {
     pub progress: &'a dyn Fn(&Environment, &Event),
     /// Hears of things that a person wants to know.
     pub say: &'a dyn Fn(&str),
+    /// The run's own token for API servers; `None` where there is none.
+    pub token: Option<&'a TokenSource>,
 }
 
 /// The ledger's branch and what it says of one environment.
@@ -341,6 +345,7 @@ impl Parts<'_> {
         let repo = &self.world.repo;
         let actor = self.order.actor;
         let deploy = &self.world.config.deploy;
+        let cluster = self.cluster()?;
         let context = Context {
             repo,
             branch: &self.ledger.branch,
@@ -354,14 +359,34 @@ impl Parts<'_> {
             now: &SystemTime::now,
             cancel: self.order.cancel,
             wait: self.order.wait,
-            lease: Duration::from_mins(2),
+            // An engine that writes elsewhere speaks here more seldom.
+            lease: if cluster.is_some() { Duration::from_mins(5) } else { Duration::from_mins(2) },
             patience: Duration::from_secs(20),
             on_failure: deploy.on_failure,
             on_crash: deploy.on_crash,
             is_ancestor: &|a, b| repo.is_ancestor(a, b).ok(),
             progress: &|event| (self.order.progress)(self.environment, event),
+            say: self.order.say,
+            cluster: cluster.as_ref(),
         };
         Ok(f(&context)?)
+    }
+
+    /// The environment's API server; `None` for another engine.
+    fn cluster(&self) -> Result<Option<Cluster>, RunError> {
+        let Some(config) = self.world.config.environments.get(self.environment) else { return Ok(None) };
+        if config.engine == Engine::Ledger {
+            return Ok(None);
+        }
+        let none = || {
+            RunError::Usage(format!(
+                "{} is on an API server: give a token with --token-file (never a kubeconfig)",
+                self.environment
+            ))
+        };
+        let token = self.order.token.ok_or_else(none)?.clone();
+        let files = self.world.repo.files(self.world.authority)?;
+        Ok(Cluster::of(self.environment, config, &files, token)?)
     }
 
     fn deploy(&self, request: Request<'_>) -> Result<Ended, RunError> {

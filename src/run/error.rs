@@ -52,6 +52,9 @@ pub enum RunError {
     /// A run on the ledger that could not go on.
     #[error(transparent)]
     Deploy(#[from] super::ledger::RunError),
+    /// An API server that cannot be asked at all.
+    #[error(transparent)]
+    Cluster(#[from] super::kubernetes::SetupError),
     /// A file of this machine.
     #[error("cannot {what}: {why}")]
     Io {
@@ -78,7 +81,7 @@ impl RunError {
     /// The exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Problems(_) => exit::PROBLEMS,
+            Self::Usage(_) | Self::Problems(_) | Self::Cluster(_) => exit::PROBLEMS,
             Self::Git(
                 GitError::Unresolved { .. }
                 | GitError::NotFound { .. }

@@ -27,6 +27,7 @@ use crate::outside::git::{GitError, Repo};
 use crate::outside::host::ProcessName;
 use crate::policy::ApprovedPlan;
 use crate::record::{Outcome, Record};
+use crate::run::kubernetes::Cluster;
 
 pub use history::{snapshot, snapshot_at, verify};
 
@@ -59,6 +60,10 @@ pub struct Context<'a> {
     pub is_ancestor: &'a dyn Fn(CommitId, CommitId) -> Option<bool>,
     /// Told of every event, for progress.
     pub progress: &'a dyn Fn(&Event),
+    /// Told of things that a person wants to know.
+    pub say: &'a dyn Fn(&str),
+    /// Where steps are carried out, when that is not the branch itself.
+    pub cluster: Option<&'a Cluster>,
 }
 
 /// Who runs.
@@ -146,6 +151,9 @@ pub enum RunError {
     /// A clock outside the years that RFC 3339 can write.
     #[error("the clock cannot be written down: {0}")]
     Clock(#[from] jiff::Error),
+    /// A dead run's intent could not be taken up on the cluster; it stays.
+    #[error("the cluster: {0}")]
+    Cluster(String),
     /// The server refuses what has to come before this run.
     #[error("{what} was refused: {reason}")]
     Refused {

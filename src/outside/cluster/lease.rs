@@ -122,13 +122,13 @@ fn seen(json: &Value) -> Seen {
 impl Session {
     /// Takes the lock of a control namespace. A holder that was silent for as
     /// long as it promised to speak, seen from here, is outlived; one that speaks
-    /// is waited for as long as `wait`.
+    /// is waited for as long as `wait`. `dead` is a holder that is known to be dead.
     pub async fn lock(
         &self,
         namespace: &str,
         holder: &str,
         epoch: u64,
-        wait: Duration,
+        (wait, dead): (Duration, Option<&str>),
     ) -> Result<Locked, LeaseError> {
         let start = Instant::now();
         let mut silent_since: Option<(String, Instant)> = None;
@@ -141,7 +141,7 @@ impl Session {
                     let environment = namespace.to_owned();
                     return Err(LeaseError::Newer { environment, newer: seen.epoch, ours: epoch });
                 }
-                Some(seen) if !seen.holder.is_empty() && seen.holder != holder => {
+                Some(seen) if !seen.holder.is_empty() && seen.holder != holder && dead != Some(&seen.holder) => {
                     let silent = silent_since.as_ref().filter(|(version, _)| *version == seen.version);
                     let silent = silent.map(|(_, since)| since.elapsed());
                     if silent.is_none() {

@@ -96,6 +96,9 @@ impl<'a> Ask<'a> {
     }
 }
 
+/// What an answer's bytes mean.
+type Reader<'r, T> = dyn Fn(&[u8]) -> Result<T, String> + Send + Sync + 'r;
+
 /// Why one try failed, and whether another may do better.
 enum Again {
     /// No.
@@ -137,11 +140,21 @@ impl Session {
 
     /// Sends a request until there is an answer, or the time is up.
     pub(super) async fn send(&self, ask: &Ask<'_>) -> Result<Value, ClusterError> {
+        self.retried(ask, &|body| serde_json::from_slice(body).map_err(|e| format!("its answer is no JSON: {e}")))
+            .await
+    }
+
+    /// The same for an answer that is text.
+    pub(super) async fn send_text(&self, ask: &Ask<'_>) -> Result<String, ClusterError> {
+        self.retried(ask, &|body| Ok(String::from_utf8_lossy(body).into_owned())).await
+    }
+
+    async fn retried<T>(&self, ask: &Ask<'_>, read: &Reader<'_, T>) -> Result<T, ClusterError> {
         let start = Instant::now();
         let mut pause = Duration::from_millis(100);
         loop {
-            let (error, after) = match self.once(ask, self.patience.total.min(ANSWER)).await {
-                Ok(json) => return Ok(json),
+            let (error, after) = match self.once(ask, self.patience.total.min(ANSWER), read).await {
+                Ok(answer) => return Ok(answer),
                 Err(Again::No(error)) => return Err(error),
                 Err(Again::After(error, after)) => (error, after),
             };
@@ -154,7 +167,7 @@ impl Session {
         }
     }
 
-    async fn once(&self, ask: &Ask<'_>, limit: Duration) -> Result<Value, Again> {
+    async fn once<T>(&self, ask: &Ask<'_>, limit: Duration, read: &Reader<'_, T>) -> Result<T, Again> {
         let place = self.server.window().enter().await;
         let left = self.fence.as_ref().map_or(limit, |fence| fence.left());
         if left.is_zero() {
@@ -175,8 +188,7 @@ impl Session {
             place.answered();
         }
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|e| {
-                let message = format!("its answer is no JSON: {e}");
+            return read(&body).map_err(|message| {
                 Again::After(ClusterError::Strange { what: ask.what.to_owned(), message }, None)
             });
         }

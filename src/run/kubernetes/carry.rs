@@ -29,6 +29,8 @@ struct Tasks {
     stopping: Arc<AtomicBool>,
     watching: BTreeMap<AppId, JoinHandle<()>>,
     on_failure: OnFailure,
+    /// A dead run is undone: nothing new is written, and nobody waits for it.
+    puts_back: bool,
 }
 
 /// Carries effects out until the outcome is decided. `lost` ends when the lock is
@@ -41,7 +43,8 @@ pub(super) async fn carry(
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let on_failure = drive.writer.ctx.on_failure;
     let stopping = hands.stopping();
-    let mut tasks = Tasks { hands, sender, stopping, watching: BTreeMap::new(), on_failure };
+    let puts_back = drive.puts_back();
+    let mut tasks = Tasks { hands, sender, stopping, watching: BTreeMap::new(), on_failure, puts_back };
     tokio::pin!(lost);
     loop {
         drive.heed_cancel()?;
@@ -139,6 +142,12 @@ impl Tasks {
 
     fn begin(&mut self, effect: Effect) {
         match effect {
+            Effect::Apply(apps) | Effect::Prune(apps) if self.puts_back => {
+                self.each(apps, |hands, app| async move { hands.stands(app).await });
+            }
+            Effect::Watch(apps) | Effect::Verify(apps) if self.puts_back => {
+                self.each(apps, |_, app| async move { Event::Settled { apps: vec![app] } });
+            }
             Effect::Apply(apps) => self.each(apps, |hands, app| async move { hands.apply(app).await }),
             Effect::Prune(apps) => self.each(apps, |hands, app| async move { hands.prune(app).await }),
             Effect::Undo(apps) => {

@@ -11,7 +11,7 @@ use crate::deploy::StepOrder;
 use crate::files::Files;
 use crate::ledger::{self, LedgerError, LedgerState};
 use crate::name::AppId;
-use crate::object::{Object, ObjectKey};
+use crate::object::Object;
 use crate::plan::Target;
 
 /// One app's objects, and where they go.
@@ -60,11 +60,5 @@ impl Work {
     pub fn targets(&self) -> BTreeMap<AppId, Target> {
         let sets = self.before.iter().chain(&self.desired);
         sets.map(|(app, set)| (app.clone(), set.target.clone())).collect()
-    }
-
-    /// What some app of this run wants to be there. An object that changes hands
-    /// is never deleted by the one that had it.
-    pub fn wanted(&self) -> std::collections::BTreeSet<ObjectKey> {
-        self.desired.values().flat_map(|set| set.objects.iter().map(|object| object.key.clone())).collect()
     }
 }

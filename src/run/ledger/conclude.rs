@@ -15,6 +15,7 @@ use crate::deploy::{Deployment, Event, StepOrder};
 use crate::ledger::Lease;
 use crate::ledger::edits::{self, Edits, Set};
 use crate::name::AppId;
+use crate::run::kubernetes::{self, Whose};
 use crate::record::{
     LedgerPosition, Outcome, OutcomeKind, Phase, Record, RecordKind, StepRecord, StepResult, StepStatus,
 };
@@ -26,6 +27,30 @@ struct End {
     results: BTreeMap<AppId, StepResult>,
     log: Vec<Event>,
     took: Duration,
+    elsewhere: Elsewhere,
+}
+
+/// What another engine than the branch has done, to be written down with the
+/// outcome.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Elsewhere {
+    /// Apps that are now what was staged.
+    pub(super) applied: Vec<AppId>,
+    /// Apps that are gone.
+    pub(super) pruned: Vec<AppId>,
+}
+
+impl Elsewhere {
+    /// What a run has done on a cluster; nothing where the branch is the engine.
+    pub(super) fn of(drive: &Drive<'_, '_, '_>, steps: &[StepOrder], ctx: &Context<'_>) -> Self {
+        match ctx.cluster {
+            None => Self::default(),
+            Some(_) => {
+                let (applied, pruned) = kubernetes::written(drive, steps);
+                Self { applied, pruned }
+            }
+        }
+    }
 }
 
 /// Carries an approved plan out and records it.
@@ -71,8 +96,16 @@ pub(super) fn deploy(ctx: &Context<'_>, request: Request<'_>) -> Result<Ended, R
             drive.not_announced(Event::NotAnnounced { reason: "cancelled while waiting".to_owned() })?;
         }
     }
-    let outcome = drive.run()?;
-    let end = End { took: start.elapsed(), ..End::of(&drive, outcome) };
+    let steps: Vec<StepOrder> = plan.steps.iter().map(StepOrder::of).collect();
+    let outcome = match ctx.cluster {
+        Some(cluster) if drive.lease.is_some() => {
+            let carried = kubernetes::run(&mut drive, cluster, &steps, &Whose::Own)?;
+            record.credentials = carried.credentials;
+            carried.outcome
+        }
+        Some(_) | None => drive.run()?,
+    };
+    let end = End { took: start.elapsed(), ..End::of(&drive, outcome, &steps, ctx) };
     match (outcome, drive.lease.clone()) {
         (OutcomeKind::Cancelled, None) => {
             let record = finished(ctx, &record, &end, None)?;
@@ -81,10 +114,7 @@ pub(super) fn deploy(ctx: &Context<'_>, request: Request<'_>) -> Result<Ended, R
         (OutcomeKind::Outrun, _) | (_, None) => {
             Ok(Ended::Finished(Box::new(finished(ctx, &record, &end, None)?)))
         }
-        (_, Some(lease)) => {
-            let steps: Vec<StepOrder> = plan.steps.iter().map(StepOrder::of).collect();
-            own(&mut writer, &record, &lease, &steps, end)
-        }
+        (_, Some(lease)) => own(&mut writer, &record, &lease, &steps, end),
     }
 }
 
@@ -98,7 +128,7 @@ fn own(
 ) -> Result<Ended, RunError> {
     let ctx = writer.ctx;
     let mut last = finished(ctx, record, &end, None)?;
-    let written = conclude(writer, lease, (end.outcome, steps), &mut |position| {
+    let written = conclude(writer, lease, (end.outcome, steps), &end.elsewhere, &mut |position| {
         last = finished(ctx, record, &end, Some(position.clone()))?;
         Ok((last.canonical()?, message(position.seq, "outcome", record, word(end.outcome))))
     })?;
@@ -120,6 +150,7 @@ pub(super) fn conclude(
     writer: &mut Writer<'_, '_>,
     lease: &Lease,
     (outcome, steps): (OutcomeKind, &[StepOrder]),
+    elsewhere: &Elsewhere,
     make: &mut dyn FnMut(LedgerPosition) -> Result<(Vec<u8>, String), RunError>,
 ) -> Result<Written<String>, RunError> {
     let ctx = writer.ctx;
@@ -130,17 +161,18 @@ pub(super) fn conclude(
         let position = LedgerPosition { intent: Some(lease.seq), ..position(ctx, view) };
         let seq = position.seq;
         let (bytes, message) = make(position)?;
-        Ok(Built::Edits(conclusion(view, outcome, steps, (seq, bytes))?, message))
+        let now = ctx.timestamp()?;
+        Ok(Built::Edits(conclusion(view, (outcome, steps), (elsewhere, &now), (seq, bytes))?, message))
     })
 }
 
 fn conclusion(
     view: &View,
-    outcome: OutcomeKind,
-    steps: &[StepOrder],
+    (outcome, steps): (OutcomeKind, &[StepOrder]),
+    (elsewhere, now): (&Elsewhere, &str),
     (seq, bytes): (u64, Vec<u8>),
 ) -> Result<Edits, RunError> {
-    let left = edits::left(&view.state, steps);
+    let left = edits::left(&view.state, steps, &elsewhere.applied, &elsewhere.pruned);
     let state = match outcome {
         OutcomeKind::Done | OutcomeKind::NothingToDo => {
             view.state.goal.as_ref().map_or(left, |goal| goal.reached(&view.state.at, seq))
@@ -155,7 +187,12 @@ fn conclusion(
         | OutcomeKind::Outrun
         | OutcomeKind::Error => left,
     };
-    Ok(edits::outcome(view.files(), &view.state, (seq, bytes), &state)?)
+    let mut all = edits::outcome(view.files(), &view.state, (seq, bytes), &state)?;
+    if let Some(files) = view.files() {
+        all.extend(edits::apply(files, &view.state, &elsewhere.applied, now)?);
+        all.extend(edits::prune(files, &view.state, &elsewhere.pruned)?);
+    }
+    Ok(all)
 }
 
 /// Appends the entry of a run that wrote nothing. Whoever holds the environment
@@ -192,10 +229,16 @@ impl End {
             results: BTreeMap::new(),
             log: Vec::new(),
             took: start.elapsed(),
+            elsewhere: Elsewhere::default(),
         }
     }
 
-    fn of(drive: &Drive<'_, '_, '_>, outcome: OutcomeKind) -> Self {
+    fn of(
+        drive: &Drive<'_, '_, '_>,
+        outcome: OutcomeKind,
+        steps: &[StepOrder],
+        ctx: &Context<'_>,
+    ) -> Self {
         let said = drive.log.iter().find_map(|event| match event {
             Event::NotAnnounced { reason } | Event::Outrun { reason } => Some(reason.clone()),
             Event::Announced
@@ -216,6 +259,7 @@ impl End {
             results: drive.results(),
             log: drive.log.clone(),
             took: Duration::ZERO,
+            elsewhere: Elsewhere::of(drive, steps, ctx),
         }
     }
 }

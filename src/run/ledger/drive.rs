@@ -282,6 +282,11 @@ impl<'w, 'c, 'a> Drive<'w, 'c, 'a> {
         Ok(())
     }
 
+    /// Whether only what is written already counts.
+    pub(in crate::run) fn puts_back(&self) -> bool {
+        self.mode == Mode::PutBack
+    }
+
     /// The effects to be carried out now.
     pub(in crate::run) fn take_todo(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.todo)

@@ -3,7 +3,7 @@
 //!
 //! Renders nothing and asks nobody: everything was staged with the intent.
 
-use super::conclude::{conclude, sentence, word};
+use super::conclude::{Elsewhere, conclude, sentence, word};
 use super::drive::{Drive, Heed, Mode};
 use super::write::{Built, Writer, Written};
 use super::{Recovered, RunError};
@@ -12,6 +12,7 @@ use crate::deploy::{Deployment, Event, OnFailure, StepOrder};
 use crate::ledger::entry::{Conclusion, Entry, entry, placed};
 use crate::ledger::{self, Lease, OnCrash, edits};
 use crate::record::OutcomeKind;
+use crate::run::kubernetes::{self, Whose};
 
 /// Takes a dead run's lease over and ends its intent. `None` when another run
 /// was faster.
@@ -32,7 +33,13 @@ pub(super) fn recover(writer: &mut Writer<'_, '_>, dead: &Lease) -> Result<Optio
     };
     let mut drive = Drive::new(writer, Deployment::resume(&steps, on_failure), (mode, Heed::Nothing));
     drive.announced(lease)?;
-    let outcome = drive.run()?;
+    let holder = kubernetes::holder(&dead.holder.run, dead.holder.attempt);
+    let cluster = drive.writer.ctx.cluster;
+    let outcome = match cluster {
+        Some(cluster) => kubernetes::run(&mut drive, cluster, &steps, &Whose::Dead(holder))?.outcome,
+        None => drive.run()?,
+    };
+    let elsewhere = Elsewhere::of(&drive, &steps, drive.writer.ctx);
     let results = drive.results();
     let log = drive.log.iter().map(Event::to_json).collect::<Result<Vec<_>, _>>()?;
     let reason = drive.machine.reason().map(|(app, reason)| format!("{app}: {reason}"));
@@ -52,7 +59,7 @@ pub(super) fn recover(writer: &mut Writer<'_, '_>, dead: &Lease) -> Result<Optio
         results,
     };
     let mut recovered = None;
-    let written = conclude(writer, &lease, (outcome, &steps), &mut |position| {
+    let written = conclude(writer, &lease, (outcome, &steps), &elsewhere, &mut |position| {
         let bytes = placed(intent.concluded(&end)?, &position)?;
         let record = Entry::parse(position.seq, &bytes)?.value;
         recovered = Some(Recovered { run: dead_run.clone(), seq: position.seq, record });

@@ -1,0 +1,567 @@
+//! One app on the cluster: written, removed, put back. Watching it is `settle`.
+//!
+//! Every object is written as the app's own identity. The inventory is grown
+//! before the first write and shrunk for each delete that is confirmed, as the
+//! run's identity. Decides no order: that is `deploy::order`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{Mutex, RwLock};
+
+use super::placed::{Placed, place};
+use super::setup::inventory_name;
+use super::work::{Set, Work};
+use crate::config::kubernetes::Kubernetes;
+use crate::deploy::Event;
+use crate::deploy::inventory::{Inventory, MemberRole, Wanted, digest};
+use crate::deploy::order::{Batch, DeletePolicy, Dialect, FaultKind, Operation, Order, Role, Then, order};
+use crate::deploy::health;
+use crate::deploy::order::{WriteWhen, role, write_when};
+use crate::deploy::owned::owns;
+use crate::name::{AppId, Environment};
+use crate::object::{Object, ObjectKey};
+use crate::outside::cluster::{
+    ClusterError, DryRun, Kept, MANAGER, Ownership, Precondition, Propagation, Resources, Session,
+};
+
+/// How often an inventory is read again when another write came first.
+const TRIES: usize = 5;
+/// How long a deleted object may take until it is gone.
+const GONE: Duration = Duration::from_mins(5);
+
+/// What every app of one run is written with.
+pub struct Hands {
+    /// The environment.
+    pub environment: Environment,
+    /// What luigi.yaml says of the cluster.
+    pub config: Kubernetes,
+    /// The control namespace.
+    pub namespace: String,
+    /// The run's own identity, for inventories.
+    pub control: Session,
+    /// Each app's identity.
+    pub sessions: BTreeMap<AppId, Session>,
+    /// What is to be written, and what was there.
+    pub work: Work,
+    /// The intent's number.
+    pub epoch: u64,
+    resources: RwLock<Arc<Resources>>,
+    discovering: Mutex<()>,
+    inventories: Mutex<BTreeMap<AppId, (Kept, Inventory)>>,
+    /// What the server said of each object when it was written, or found as it should be.
+    answers: Mutex<BTreeMap<AppId, Answers>>,
+    stopping: Arc<AtomicBool>,
+}
+
+/// Objects as the server had them, with what later looks are compared with.
+pub(super) type Answers = BTreeMap<ObjectKey, (health::Applied, serde_json::Value)>;
+
+/// Why an app could not be written, in words.
+pub(super) type Failure = String;
+
+impl Hands {
+    /// Hands for this work.
+    pub fn new(
+        (environment, config, namespace): (Environment, Kubernetes, String),
+        control: Session,
+        sessions: BTreeMap<AppId, Session>,
+        work: Work,
+        epoch: u64,
+        resources: Resources,
+    ) -> Self {
+        Self {
+            environment,
+            config,
+            namespace,
+            control,
+            sessions,
+            work,
+            epoch,
+            resources: RwLock::new(Arc::new(resources)),
+            discovering: Mutex::new(()),
+            inventories: Mutex::default(),
+            answers: Mutex::default(),
+            stopping: Arc::default(),
+        }
+    }
+
+    /// Set once nothing more is to be applied.
+    pub fn stopping(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stopping)
+    }
+
+    /// Writes an app.
+    pub async fn apply(&self, app: AppId) -> Event {
+        let set = self.work.desired.get(&app).cloned().unwrap_or_default();
+        match self.write(&app, &set, Stop::WhenAsked).await {
+            Ok(()) => Event::Applied { apps: vec![app] },
+            Err(reason) => Event::Failed { app, reason },
+        }
+    }
+
+    /// Removes an app.
+    pub async fn prune(&self, app: AppId) -> Event {
+        let others = self.keys_of(&self.work.desired).await;
+        match self.remove_surplus(&app, &BTreeSet::new(), &others).await {
+            Ok(()) => Event::Applied { apps: vec![app] },
+            Err(reason) => Event::Failed { app, reason },
+        }
+    }
+
+    /// Whether a dead run had begun with an app: its inventory was grown then.
+    pub async fn stands(&self, app: AppId) -> Event {
+        match self.inventory(&app).await {
+            Ok(inventory) if inventory.epoch() == self.epoch => Event::Applied { apps: vec![app] },
+            Ok(_) => {
+                Event::Refused { apps: vec![app], reason: "the run ended before it was written".to_owned() }
+            }
+            Err(reason) => Event::Failed { app, reason },
+        }
+    }
+
+    /// Makes an app what it was before the intent.
+    pub async fn undo(&self, app: AppId) -> Event {
+        let done = match self.work.before.get(&app).cloned() {
+            Some(before) => self.put_back(&app, &before).await,
+            // What this run made goes; what it made of another app's goes back with
+            // that app.
+            None => {
+                let had = self.keys_of(&self.work.before).await;
+                self.remove_surplus(&app, &BTreeSet::new(), &had).await
+            }
+        };
+        match done {
+            Ok(()) => Event::Undone { apps: vec![app] },
+            Err(reason) => Event::UndoFailed { apps: vec![app], reason },
+        }
+    }
+
+    async fn put_back(&self, app: &AppId, before: &Set) -> Result<(), Failure> {
+        self.write(app, before, Stop::Never).await?;
+        self.wait_ready(app, before).await
+    }
+
+    /// The app's own identity.
+    pub(super) fn session(&self, app: &AppId) -> Result<Session, Failure> {
+        self.sessions.get(app).cloned().ok_or_else(|| format!("{app} has no credential"))
+    }
+
+    /// What the server said of an app's objects.
+    pub(super) async fn answers(&self, app: &AppId) -> Answers {
+        self.answers.lock().await.get(app).cloned().unwrap_or_default()
+    }
+
+    async fn answered(&self, app: &AppId, key: &ObjectKey, json: serde_json::Value, at: Option<i64>) {
+        let applied = health::Applied::of(&json, at);
+        self.answers.lock().await.entry(app.clone()).or_default().insert(key.clone(), (applied, json));
+    }
+
+    /// Whether an object is waited for once all is written: hooks have been, and what
+    /// is never written is nobody's.
+    pub(super) fn is_part(&self, placed: &Placed) -> bool {
+        matches!(role(&placed.object, &mut Vec::new()), Role::Part)
+            && write_when(&placed.object) != WriteWhen::Never
+    }
+
+    /// The server's kinds, as last read.
+    pub(super) async fn kinds(&self) -> Arc<Resources> {
+        Arc::clone(&*self.resources.read().await)
+    }
+
+    /// The server's kinds, read anew unless somebody else just did.
+    pub(super) async fn discover(&self, than: &Arc<Resources>) -> Result<Arc<Resources>, Failure> {
+        let _one = self.discovering.lock().await;
+        let now = self.kinds().await;
+        if !Arc::ptr_eq(&now, than) {
+            return Ok(now);
+        }
+        let new = Arc::new(self.control.resources().await.map_err(|e| e.to_string())?);
+        *self.resources.write().await = Arc::clone(&new);
+        Ok(new)
+    }
+
+    async fn write(&self, app: &AppId, set: &Set, stop: Stop) -> Result<(), Failure> {
+        let session = self.session(app)?;
+        let kinds = self.kinds().await;
+        let objects = place(&set.objects, &set.target, &kinds);
+        let before = self.inventory(app).await?;
+        let operation = if before.is_empty() { Operation::Install } else { Operation::Upgrade };
+        let plain: Vec<Object> = objects.iter().map(|placed| placed.object.clone()).collect();
+        let order = order(&plain, operation, dialect(app));
+        if let Some(fault) = order.faults.iter().find(|fault| fault.kind == FaultKind::UnknownHook) {
+            return Err(format!("{}: {}", fault.key, fault.words));
+        }
+        let wanted: Vec<Wanted> =
+            order.batches.iter().flat_map(|b| &b.items).map(|i| wanted(&objects[*i], &order.roles[*i])).collect();
+        self.grow(app, &wanted).await?;
+        let writer = Writer { hands: self, app, session: &session, before: &before, order: &order, stop };
+        let applied = writer.batches(&objects).await;
+        // What was written is written down, whether all of it was or not.
+        self.note(app, &applied.done).await?;
+        if let Some(failure) = applied.failure {
+            writer.on_failure(&objects).await;
+            return Err(failure);
+        }
+        let kept: BTreeSet<ObjectKey> = wanted.into_iter().map(|wanted| wanted.key).collect();
+        let others: BTreeSet<ObjectKey> = match stop {
+            Stop::WhenAsked => self.keys_of(&self.work.desired).await,
+            Stop::Never => self.keys_of(&self.work.before).await,
+        };
+        self.remove_surplus(app, &kept, &others).await
+    }
+
+    /// The objects of sets, as inventories name them. A kind that the server has not
+    /// has no objects in it.
+    async fn keys_of(&self, sets: &BTreeMap<AppId, Set>) -> BTreeSet<ObjectKey> {
+        let kinds = self.kinds().await;
+        let all = sets.values().flat_map(|set| place(&set.objects, &set.target, &kinds));
+        all.map(|placed| placed.object.key).collect()
+    }
+
+    // === inventories ===
+
+    /// An app's inventory, read once.
+    pub(super) async fn inventory(&self, app: &AppId) -> Result<Inventory, Failure> {
+        let mut known = self.inventories.lock().await;
+        if let Some((_, inventory)) = known.get(app) {
+            return Ok(inventory.clone());
+        }
+        drop(known);
+        let read = self.read_inventory(app).await?;
+        known = self.inventories.lock().await;
+        Ok(known.entry(app.clone()).or_insert(read).1.clone())
+    }
+
+    async fn read_inventory(&self, app: &AppId) -> Result<(Kept, Inventory), Failure> {
+        let kept = self.control.inventory(&self.namespace, &inventory_name(app)).await.map_err(|e| e.to_string())?;
+        let inventory = match &kept.stored {
+            None => Inventory::empty(self.environment.clone(), app.clone()),
+            Some(stored) => Inventory::load(stored, &self.environment, app).map_err(|e| e.to_string())?,
+        };
+        Ok((kept, inventory))
+    }
+
+    /// Writes what `change` makes of an app's inventory, of the newest one there is.
+    async fn store(
+        &self,
+        app: &AppId,
+        change: impl Fn(&Inventory) -> Result<Inventory, crate::deploy::inventory::InventoryError>,
+    ) -> Result<(), Failure> {
+        self.inventory(app).await?;
+        for _ in 0..TRIES {
+            let (kept, inventory) = {
+                let known = self.inventories.lock().await;
+                known.get(app).cloned().ok_or_else(|| format!("the inventory of {app} is not known"))?
+            };
+            let new = change(&inventory).map_err(|e| e.to_string())?;
+            if new == inventory {
+                return Ok(());
+            }
+            let stored = new.store().map_err(|e| e.to_string())?;
+            let at = (self.namespace.as_str(), inventory_name(app));
+            let written = self.control.store_inventory((at.0, &at.1), &kept, &stored).await;
+            let next = match written.map_err(|e| e.to_string())? {
+                Some(kept) => (kept, new),
+                None => self.read_inventory(app).await?,
+            };
+            let won = next.1 != inventory && next.0.stored.as_ref() == Some(&stored);
+            self.inventories.lock().await.insert(app.clone(), next);
+            if won {
+                return Ok(());
+            }
+        }
+        Err(format!("the inventory of {app} is written by somebody else all the time"))
+    }
+
+    async fn grow(&self, app: &AppId, wanted: &[Wanted]) -> Result<(), Failure> {
+        self.store(app, |inventory| inventory.grow(self.epoch, self.epoch, wanted)).await
+    }
+
+    async fn note(&self, app: &AppId, done: &[Done]) -> Result<(), Failure> {
+        self.store(app, |inventory| {
+            done.iter().try_fold(inventory.clone(), |inventory, done| match &done.uid {
+                Some(uid) => inventory.applied(self.epoch, &done.wanted, uid, done.digest),
+                None => inventory.shrink(self.epoch, &done.wanted.key, None),
+            })
+        })
+        .await
+    }
+
+    /// Deletes what the inventory has and the app should not. `others` is what other
+    /// apps of this run want: that has changed hands, and stays.
+    pub(super) async fn remove_surplus(
+        &self,
+        app: &AppId,
+        kept: &BTreeSet<ObjectKey>,
+        others: &BTreeSet<ObjectKey>,
+    ) -> Result<(), Failure> {
+        super::remove::surplus(self, app, kept, others).await
+    }
+
+    pub(super) async fn forget(&self, app: &AppId, key: &ObjectKey, uid: Option<&str>) -> Result<(), Failure> {
+        self.store(app, |inventory| inventory.shrink(self.epoch, key, uid)).await
+    }
+}
+
+/// Whether a write may be given up half way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// Once the run is to be put back.
+    WhenAsked,
+    /// Never: it is what puts things back.
+    Never,
+}
+
+/// One object that was written, or (without uid) is gone again.
+pub(super) struct Done {
+    wanted: Wanted,
+    uid: Option<String>,
+    digest: Option<crate::name::Digest>,
+}
+
+struct Applied {
+    done: Vec<Done>,
+    failure: Option<Failure>,
+}
+
+/// One app being written.
+struct Writer<'a> {
+    hands: &'a Hands,
+    app: &'a AppId,
+    session: &'a Session,
+    before: &'a Inventory,
+    order: &'a Order,
+    stop: Stop,
+}
+
+impl Writer<'_> {
+    async fn batches(&self, objects: &[Placed]) -> Applied {
+        let mut applied = Applied { done: Vec::new(), failure: None };
+        let last = self.order.batches.len().saturating_sub(1);
+        for (number, batch) in self.order.batches.iter().enumerate() {
+            let asked = self.stop == Stop::WhenAsked && self.hands.stopping.load(Ordering::SeqCst);
+            if asked {
+                applied.failure = Some("stopped: the run is put back".to_owned());
+                return applied;
+            }
+            if let Some(failure) = self.batch(objects, batch, &mut applied.done).await {
+                applied.failure = Some(failure);
+                return applied;
+            }
+            let hooks = batch.items.iter().any(|i| matches!(self.order.roles[*i], Role::Hook(_)));
+            // After the last batch the machine waits, unless a hook has to end first.
+            let wait = match batch.then {
+                Then::GoOn => Vec::new(),
+                Then::AllReady if number == last && !hooks => Vec::new(),
+                Then::BatchReady => batch.items.clone(),
+                Then::AllReady => self.order.batches[..=number].iter().flat_map(|b| b.items.clone()).collect(),
+            };
+            let wait: Vec<Placed> = wait.into_iter().map(|i| objects[i].clone()).collect();
+            if !wait.is_empty()
+                && let Err(failure) = self.hands.wait_for(self.app, self.session, &wait, &self.hands.stopping).await
+            {
+                applied.failure = Some(failure);
+                return applied;
+            }
+            if hooks {
+                self.hooks_done(objects, batch, DeletePolicy::Succeeded, &mut applied.done).await;
+            }
+        }
+        applied
+    }
+
+    /// Writes a batch, all at the same time. The first failure in the objects' order.
+    async fn batch(&self, objects: &[Placed], batch: &Batch, done: &mut Vec<Done>) -> Option<Failure> {
+        let writes = batch.items.iter().map(|i| self.one(&objects[*i], &self.order.roles[*i]));
+        let results = futures_util::future::join_all(writes).await;
+        let mut failure = None;
+        for result in results {
+            match result {
+                Ok(one) => done.extend(one),
+                Err(why) => failure = failure.or(Some(why)),
+            }
+        }
+        failure
+    }
+
+    async fn one(&self, placed: &Placed, role: &Role) -> Result<Option<Done>, Failure> {
+        let when = write_when(&placed.object);
+        if when == WriteWhen::Never {
+            return Ok(None);
+        }
+        let placed = self.hands.located(placed).await?;
+        let (resource, namespace, name) = placed.at()?;
+        let desired = digest(&placed.object);
+        let live = self.live_if_worth(&placed, desired.is_some()).await?;
+        if let Some(live) = &live
+            && (when == WriteWhen::Absent || owns(live, MANAGER, &placed.object.json))
+        {
+            self.hands.answered(self.app, &placed.object.key, live.clone(), None).await;
+            return Ok(None);
+        }
+        if let Role::Hook(hook) = role
+            && hook.delete.contains(&DeletePolicy::BeforeCreation)
+        {
+            self.hands.delete_and_wait(self.session, &placed, None).await?;
+        }
+        let apply = |ownership| {
+            self.session.apply(resource, (namespace, name), &placed.object.json, ownership, DryRun::No)
+        };
+        let applied = match apply(Ownership::Respect).await {
+            Err(ClusterError::Conflict { fields, .. }) if self.may_take(&fields) => apply(Ownership::Take).await,
+            other => other,
+        };
+        let applied = applied.map_err(|e| words(&e))?;
+        self.hands.answered(self.app, &placed.object.key, applied.json, Some(now())).await;
+        Ok(Some(Done { wanted: wanted(&placed, role), uid: Some(applied.uid), digest: desired }))
+    }
+
+    /// The live object, when it may be as it should be already: the inventory has it
+    /// with the same content.
+    async fn live_if_worth(&self, placed: &Placed, known: bool) -> Result<Option<serde_json::Value>, Failure> {
+        let member = self.before.get(&placed.object.key);
+        let same = known && member.is_some_and(|member| member.digest == digest(&placed.object));
+        let absent_only = write_when(&placed.object) == WriteWhen::Absent;
+        if !same && !absent_only {
+            return Ok(None);
+        }
+        let (resource, namespace, name) = placed.at()?;
+        let live = self.session.get(resource, namespace, name).await.map_err(|e| words(&e))?;
+        let uid = |live: &serde_json::Value| live.pointer("/metadata/uid").and_then(|uid| uid.as_str().map(str::to_owned));
+        Ok(live.filter(|live| {
+            let going = live.pointer("/metadata/deletionTimestamp").is_some();
+            !going && (absent_only || member.is_some_and(|m| m.uid.is_some() && m.uid == uid(live)))
+        }))
+    }
+
+    /// Whether luigi.yaml lets all of these fields be taken from who owns them.
+    fn may_take(&self, fields: &[(String, String)]) -> bool {
+        !fields.is_empty() && fields.iter().all(|(field, _)| self.hands.config.force.contains(field))
+    }
+
+    /// Deletes the hooks of a batch whose policy says so.
+    async fn hooks_done(&self, objects: &[Placed], batch: &Batch, policy: DeletePolicy, done: &mut Vec<Done>) {
+        for item in &batch.items {
+            let Role::Hook(hook) = &self.order.roles[*item] else { continue };
+            if !hook.delete.contains(&policy) {
+                continue;
+            }
+            let Ok(placed) = self.hands.located(&objects[*item]).await else { continue };
+            // A hook that stays is in the inventory, and goes with the app.
+            if self.hands.delete_and_wait(self.session, &placed, None).await.is_ok() {
+                let wanted = wanted(&placed, &self.order.roles[*item]);
+                done.retain(|d| d.wanted.key != wanted.key);
+                done.push(Done { wanted, uid: None, digest: None });
+            }
+        }
+    }
+
+    /// The hooks that run when an app has failed. Their own failure changes nothing.
+    async fn on_failure(&self, objects: &[Placed]) {
+        let mut done = Vec::new();
+        for batch in &self.order.on_failure {
+            let _ = self.batch(objects, batch, &mut done).await;
+        }
+        let _ = self.hands.note(self.app, &done).await;
+    }
+}
+
+impl Hands {
+    /// The object with its kind, which the server may have got since.
+    pub(super) async fn located(&self, placed: &Placed) -> Result<Placed, Failure> {
+        if placed.resource.is_some() {
+            return Ok(placed.clone());
+        }
+        let kinds = self.kinds().await;
+        let again = placed.again(&kinds);
+        if again.resource.is_some() {
+            return Ok(again);
+        }
+        let kinds = self.discover(&kinds).await?;
+        let again = placed.again(&kinds);
+        match again.resource {
+            Some(_) => Ok(again),
+            None => Err(format!(
+                "{}: the API server has no kind {} in {}",
+                placed.object.key,
+                placed.object.key.kind,
+                placed.object.api_version()
+            )),
+        }
+    }
+
+    /// Deletes an object and waits until it is gone.
+    pub(super) async fn delete_and_wait(
+        &self,
+        session: &Session,
+        placed: &Placed,
+        uid: Option<&str>,
+    ) -> Result<(), Failure> {
+        let (resource, namespace, name) = placed.at()?;
+        let precondition = Precondition { uid: uid.map(str::to_owned), version: None };
+        let at = (namespace, name);
+        let there = session.delete(resource, at, &precondition, Propagation::Background).await;
+        if !there.map_err(|e| words(&e))? {
+            return Ok(());
+        }
+        let start = std::time::Instant::now();
+        let mut pause = Duration::from_millis(50);
+        loop {
+            let live = session.get(resource, namespace, name).await.map_err(|e| words(&e))?;
+            let now = live.as_ref().and_then(|live| live.pointer("/metadata/uid")?.as_str());
+            match (now, uid) {
+                (None, _) => return Ok(()),
+                // Another of the same name: ours is gone.
+                (Some(now), Some(uid)) if now != uid => return Ok(()),
+                (Some(_), _) => {}
+            }
+            if start.elapsed() > GONE {
+                let holders = live.as_ref().and_then(|live| live.pointer("/metadata/finalizers")).cloned();
+                return Err(format!(
+                    "{} is not gone after {} s; finalizers: {}",
+                    resource.shown(namespace, name),
+                    GONE.as_secs(),
+                    holders.unwrap_or_default()
+                ));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Whose rules hold for an app's hooks.
+fn dialect(app: &AppId) -> Dialect {
+    if app.kind() == "Application" { Dialect::ArgoCd } else { Dialect::Helm }
+}
+
+fn wanted(placed: &Placed, role: &Role) -> Wanted {
+    let role = match role {
+        Role::Hook(_) => MemberRole::Hook,
+        Role::Part | Role::LeftOut(_) => MemberRole::Part,
+    };
+    Wanted::of(&placed.object, role)
+}
+
+/// A refusal in words; a conflict with its fields and their owners.
+pub(super) fn words(error: &ClusterError) -> Failure {
+    match error {
+        ClusterError::Conflict { what, fields, .. } if !fields.is_empty() => {
+            let fields: Vec<String> = fields.iter().map(|(field, owner)| format!("{field} ({owner})")).collect();
+            format!(
+                "{what}: other managers own {}; take them with engine.kubernetes.force, or leave them out",
+                fields.join(", ")
+            )
+        }
+        other => other.to_string(),
+    }
+}
