@@ -156,7 +156,12 @@ impl Cluster {
         self.spawn("kube-controller-manager", &mut controllers);
         self.spawn("kube-scheduler", &mut servers::scheduler(programs, &self.files, options.pace));
         self.kubectl_with(&files::objects(), &["apply", "--server-side", "-f", "-"]);
-        self.kubectl(&["wait", "--for=condition=Established", "crd/clusterlogs.kwok.x-k8s.io", "--timeout=60s"]);
+        self.kubectl(&[
+            "wait",
+            "--for=condition=Established",
+            "crd/clusterlogs.kwok.x-k8s.io",
+            "--timeout=60s",
+        ]);
         self.spawn("kwok", &mut servers::kwok(programs, &self.files, &self.ports));
         self.ready("kwok", |cluster| {
             let (_, nodes) = cluster.admin("GET", "/api/v1/nodes", None);

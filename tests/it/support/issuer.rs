@@ -249,7 +249,10 @@ fn redirect(to: &str) -> (u16, String, String) {
 }
 
 fn endless(stream: &mut impl Write) -> std::io::Result<()> {
-    write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{{\"keys\":[")?;
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{{\"keys\":["
+    )?;
     loop {
         stream.write_all(&[b' '; 8192])?;
     }
@@ -285,7 +288,8 @@ fn idtoken(shared: &Shared, request: &Request) -> (u16, String, String) {
     let mut values = query.query_pairs();
     let audience = values.find(|(name, _)| name == "audience").map(|(_, value)| value.into_owned());
     // Without one it is the owner's page.
-    let audience = audience.unwrap_or_else(|| format!("https://github.com/{}", claims.text("repository_owner")));
+    let audience =
+        audience.unwrap_or_else(|| format!("https://github.com/{}", claims.text("repository_owner")));
     let value = mint::genuine(&shared.keys[0], &shared.url, &claims, &audience);
     ok(&json!({"count": value.len(), "value": value}))
 }

@@ -70,7 +70,10 @@ impl Entry {
             name: text(&object["name"]),
             uri: text(&event["requestURI"]),
             stage: text(&event["stage"]),
-            code: event["responseStatus"]["code"].as_u64().and_then(|c| c.try_into().ok()).unwrap_or_default(),
+            code: event["responseStatus"]["code"]
+                .as_u64()
+                .and_then(|c| c.try_into().ok())
+                .unwrap_or_default(),
             received: text(&event["requestReceivedTimestamp"]),
             time: text(&event["stageTimestamp"]),
         }

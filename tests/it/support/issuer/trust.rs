@@ -33,6 +33,8 @@ fn authenticator(trust: &Trust) -> Value {
             {"claim": "repository_id", "requiredValue": trust.repository_id},
             {"claim": "environment", "requiredValue": trust.environment},
             {"claim": "ref", "requiredValue": "refs/heads/main"},
+            // A list of audiences is none.
+            {"expression": format!("claims.aud == {:?}", trust.audience), "message": "it is for others too"},
             {"expression": events, "message": "this event does not deploy"},
             {"expression": "claims.exp - claims.iat <= 900", "message": "it lives too long"},
         ],
