@@ -8,11 +8,12 @@ mod life;
 
 use serde_json::Value;
 
-use crate::support::cluster;
+use crate::support::{cluster, tls};
 
 #[test]
 fn the_server_is_ready_and_of_the_pinned_version() {
     let cluster = cluster::shared();
+    println!("up in {:?}", cluster.started_in());
     assert_eq!(cluster.admin("GET", "/readyz", None), (200, "ok".into()));
     let versions: Value = serde_json::from_str(&cluster.kubectl(&["version", "-o", "json"])).unwrap();
     for side in ["clientVersion", "serverVersion"] {
@@ -23,6 +24,18 @@ fn the_server_is_ready_and_of_the_pinned_version() {
             "{side}"
         );
     }
+}
+
+#[test]
+fn the_server_has_a_certificate_of_its_own_authority() {
+    let cluster = cluster::shared();
+    let ask = |authority: &str| {
+        let request = tls::client(authority).get(format!("{}/readyz", cluster.url()));
+        request.bearer_auth(cluster.admin_token()).send().map(|answer| answer.status().as_u16())
+    };
+    assert_eq!(ask(cluster.authority()).unwrap(), 200);
+    let refused = format!("{:?}", ask(&tls::Authority::new("another").pem()).unwrap_err());
+    assert!(refused.contains("UnknownIssuer"), "{refused}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The issuer by itself: what a job and a verifier get from it over the wire.
 
+use std::io::Read as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::StatusCode;
@@ -110,6 +112,9 @@ fn each_face_is_what_it_says() {
     assert!(get(discovery).1["jwks_uri"].as_str().unwrap().starts_with("https://localhost:"));
     issuer.show(Face::Down);
     assert_eq!(get(discovery).0, 503);
+    issuer.show(Face::EndlessKeys);
+    let answer = client(&issuer).get(format!("{}{keys}", issuer.url())).send().unwrap();
+    assert_eq!(answer.take(1 << 24).read_to_end(&mut Vec::new()).unwrap(), 1 << 24);
 }
 
 #[test]

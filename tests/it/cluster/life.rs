@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::cluster::{self, Beside, Cluster, Options};
+use crate::support::cluster::{self, Beside, Cluster, Options, Pace};
 use crate::support::wait::{so, until};
 
 /// How long things may take on a machine that has other work.
@@ -187,6 +187,41 @@ fn the_audit_log_tells_who_did_what() {
     assert_eq!(found("kube-scheduler", "create", "pods/binding", "web-", 201), 2, "{lines}");
     assert!(found("kwok", "patch", "pods/status", "web-", 200) >= 2, "{lines}");
     assert!(writes.0.iter().all(|e| e.received <= e.time && e.stage == "ResponseComplete"), "{lines}");
+}
+
+/// Pods with an image that ends in `:odd` wait for a reason of the test.
+const ODD: &str = r#"
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata: {name: odd}
+spec:
+  resourceRef: {apiGroup: v1, kind: Pod}
+  selector:
+    matchExpressions:
+      - {key: .metadata.deletionTimestamp, operator: DoesNotExist}
+      - {key: .status.phase, operator: In, values: [Pending]}
+      - {key: '.spec.containers.[] | select(.image | test(":odd$"))', operator: Exists}
+  weight: 10000
+  next:
+    statusTemplate: |
+      phase: Running
+      containerStatuses:
+      - {name: main, image: "web:odd", ready: false, restartCount: 0, state: {waiting: {reason: Odd}}}
+"#;
+
+#[test]
+fn a_second_cluster_runs_beside_the_first_with_stages_of_its_own() {
+    let first = cluster::shared();
+    let second =
+        Cluster::start(&Options { pace: Pace::Default, stages: vec![ODD.to_owned()], ..Options::default() });
+    let namespaces = [first, &second].map(|cluster| {
+        let namespace = cluster.namespace("odd");
+        let text = deployment("web", "web:odd", &json!({}));
+        cluster.kubectl_with(&text, &["-n", &namespace, "apply", "-f", "-"]);
+        namespace
+    });
+    wait_for_reason(&second, &namespaces[1], "web", "Odd");
+    first.kubectl(&["-n", &namespaces[0], "rollout", "status", "deployment/web", "--timeout=60s"]);
 }
 
 #[test]

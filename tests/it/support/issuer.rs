@@ -3,7 +3,7 @@
 //!
 //! A job gets a request URL with a query already in it and a bearer; it appends
 //! `&audience=…` and gets `{"value": "<token>"}`: RS256, 5 minutes, claims as in
-//! July 2026 (docs.github.com, OpenID Connect reference). Discovery and keys are
+//! July 2026 (GitHub's reference of its tokens). Discovery and keys are
 //! below the issuer's own URL. It also plays the issuer that has been taken over
 //! (`Face`), and mints tokens that nobody should take (`Hostile`).
 //!

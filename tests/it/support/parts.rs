@@ -118,7 +118,7 @@ fn say(text: &str) {
 
 impl Family {
     fn dir(&self) -> &Path {
-        self.dir.get_or_init(|| self.build())
+        self.dir.get_or_init(|| self.build(&cache()))
     }
 
     /// A hash of all that decides what comes out.
@@ -141,14 +141,14 @@ impl Family {
         self.programs.iter().map(|(name, _)| name).chain(files).any(|path| !dir.join(path).exists())
     }
 
-    fn build(&self) -> PathBuf {
-        let dir = cache().join(format!("{}-{:016x}", self.folder, self.stamp()));
+    fn build(&self, cache: &Path) -> PathBuf {
+        let dir = cache.join(format!("{}-{:016x}", self.folder, self.stamp()));
         if !self.missing(&dir) {
             return dir;
         }
         fs::create_dir_all(&dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()));
         // One build at a time on a machine; the others wait for it.
-        let lock = File::create(cache().join("lock")).unwrap();
+        let lock = File::create(cache.join("lock")).unwrap();
         lock.lock().unwrap();
         for (at, (name, package)) in self.programs.iter().enumerate() {
             if !dir.join(name).exists() {
@@ -204,7 +204,7 @@ fn no_go(name: &str, error: &io::Error) -> ! {
     panic!("the part {name} needs Go (https://go.dev/dl) to be built: {error}")
 }
 
-/// Reads what `go build -v` says to its end, with a word now and then; the last
+/// Reads what `go build -v` says to its end, with a word now and then; the
 /// lines that are no packages come back.
 fn follow(stderr: impl io::Read + Send + 'static, label: &str, start: Instant) -> String {
     let (sender, lines) = mpsc::channel();
@@ -232,4 +232,20 @@ fn follow(stderr: impl io::Read + Send + 'static, label: &str, start: Instant) -
             Err(RecvTimeoutError::Disconnected) => return words.make_contiguous().join("\n"),
         }
     }
+}
+
+#[test]
+fn a_part_that_cannot_be_built_is_named() {
+    let cache = tempfile::tempdir().unwrap();
+    let family = Family {
+        folder: "kwok",
+        ldflags: "",
+        programs: &[("nothing", "sigs.k8s.io/kwok/cmd/nothing")],
+        files: None,
+        dir: OnceLock::new(),
+    };
+    let failed = std::panic::catch_unwind(|| family.build(cache.path())).unwrap_err();
+    let text = failed.downcast_ref::<String>().unwrap();
+    assert!(text.starts_with("the part nothing could not be built:\n"), "{text}");
+    assert!(text.contains("sigs.k8s.io/kwok/cmd/nothing"), "{text}");
 }

@@ -71,7 +71,7 @@ fn named(name: &str, hosts: &[&str]) -> CertificateParams {
     params
 }
 
-/// A key pair for tokens of ServiceAccounts: private and public part, PEM.
+/// A key pair for tokens of service accounts: private and public part, PEM.
 pub fn signing_key() -> (String, String) {
     let key = KeyPair::generate().unwrap();
     (key.serialize_pem(), key.public_key_pem())

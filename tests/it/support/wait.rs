@@ -30,5 +30,5 @@ pub fn so(yes: bool, otherwise: impl Into<String>) -> Result<(), String> {
 /// Lets the others work before the next question.
 pub fn pause() {
     let (_open, never) = mpsc::channel::<()>();
-    drop(never.recv_timeout(PAUSE));
+    let _ = never.recv_timeout(PAUSE);
 }
