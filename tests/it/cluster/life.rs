@@ -106,6 +106,30 @@ fn a_missing_image_is_waited_for() {
     cluster
         .kubectl_with(&deployment("web", "web:missing", &json!({})), &["-n", &namespace, "apply", "-f", "-"]);
     wait_for_reason(cluster, &namespace, "web", "ImagePullBackOff");
+    let other = json!({"bench.luigi.dev/waiting": "CreateContainerConfigError"});
+    cluster.kubectl_with(&deployment("other", "web:1", &other), &["-n", &namespace, "apply", "-f", "-"]);
+    wait_for_reason(cluster, &namespace, "other", "CreateContainerConfigError");
+    // Both stay so.
+    wait_for_reason(cluster, &namespace, "web", "ImagePullBackOff");
+}
+
+#[test]
+fn a_broken_init_container_keeps_its_pod_from_starting() {
+    let cluster = cluster::shared();
+    let namespace = cluster.namespace("init");
+    let containers = |name: &str, image: &str| json!([{"name": name, "image": image}]);
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "web"},
+        "spec": {"initContainers": containers("setup", "setup:broken"), "containers": containers("main", "web:1")},
+    });
+    cluster.kubectl_with(&pod.to_string(), &["-n", &namespace, "apply", "-f", "-"]);
+    let reason = "{.status.initContainerStatuses[0].state.waiting.reason}";
+    let wait = format!("--for=jsonpath={reason}=CrashLoopBackOff");
+    cluster.kubectl(&["-n", &namespace, "wait", "pod/web", &wait, "--timeout=60s"]);
+    let main = "jsonpath={.status.containerStatuses[0].state.waiting.reason}";
+    assert_eq!(cluster.kubectl(&["-n", &namespace, "get", "pod", "web", "-o", main]), "PodInitializing");
 }
 
 #[test]

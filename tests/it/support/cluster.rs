@@ -12,6 +12,7 @@ mod servers;
 use std::fmt;
 use std::fs;
 use std::io::Write as _;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -111,21 +112,24 @@ impl Cluster {
     /// Starts one; it is ready when this returns. Panics with the name of the
     /// server that did not come up.
     pub fn start(options: &Options) -> Self {
+        Self::start_on(options, servers::Ports::free)
+    }
+
+    fn start_on(options: &Options, mut ports: impl FnMut() -> servers::Ports) -> Self {
         for _ in 1..TRIES {
-            match Self::try_start(options) {
+            match Self::try_start(options, ports()) {
                 Ok(cluster) => return cluster,
                 Err(fault) if fault.words.contains("address already in use") => {}
                 Err(fault) => panic!("{fault}"),
             }
         }
-        Self::try_start(options).unwrap_or_else(|fault| panic!("{fault}"))
+        Self::try_start(options, ports()).unwrap_or_else(|fault| panic!("{fault}"))
     }
 
-    fn try_start(options: &Options) -> Result<Self, Fault> {
+    fn try_start(options: &Options, ports: servers::Ports) -> Result<Self, Fault> {
         // Before the clock starts: the first time, this builds them.
         let programs = servers::Programs::new(options);
         let start = Instant::now();
-        let ports = servers::Ports::free();
         let files = Files::write(options, &ports);
         let mut cluster = Self {
             group: Mutex::new(Group::with_folder(files.folder())),
@@ -275,6 +279,14 @@ impl Cluster {
     pub fn say(&self, namespace: &str, lines: &[&str]) {
         let object = self.files.write_logs(namespace, lines);
         self.kubectl_with(&object, &["apply", "--server-side", "-f", "-"]);
+        // kwok hears of it by a watch; it answers for any pod.
+        let logs = format!("http://127.0.0.1:{}/containerLogs/{namespace}/any/any", self.ports.kwok);
+        let expected: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        wait::until(START, "kwok knows what pods say", || {
+            let text = self.http.get(&logs).send().and_then(reqwest::blocking::Response::text);
+            let text = text.map_err(|e| format!("{e:?}"))?;
+            wait::so(text == expected, text)
+        });
     }
 
     /// One request with a token, as it is answered: the code, and the body (as
@@ -329,4 +341,21 @@ impl Cluster {
 fn is_ready(node: &Value) -> bool {
     let conditions = node["status"]["conditions"].as_array().into_iter().flatten();
     conditions.into_iter().any(|c| c["type"] == "Ready" && c["status"] == "True")
+}
+
+#[test]
+fn a_port_that_is_taken_is_left_to_who_has_it() {
+    for server in [0, 2] {
+        let mut tries = 0;
+        let mut held = Vec::new();
+        let cluster = Cluster::start_on(&Options { beside: Beside::Nothing, ..Options::default() }, || {
+            let ports = servers::Ports::free();
+            if tries == 0 {
+                held.push(TcpListener::bind(("127.0.0.1", ports.all(&[])[server])).unwrap());
+            }
+            tries += 1;
+            ports
+        });
+        assert_eq!((tries, cluster.admin("GET", "/readyz", None).0), (2, 200));
+    }
 }

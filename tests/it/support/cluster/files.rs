@@ -61,7 +61,7 @@ impl Files {
         if let Some(text) = &options.authentication {
             files.write_authentication(text);
         }
-        files.stages = ["broken", "late", "missing"]
+        files.stages = ["broken", "late", "waiting"]
             .map(|name| parts::source("kwok").join(format!("stages/{name}.yaml")))
             .to_vec();
         for (at, text) in options.stages.iter().enumerate() {

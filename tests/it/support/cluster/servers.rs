@@ -69,6 +69,8 @@ pub fn apiserver(programs: &Programs, files: &Files, ports: &Ports, options: &Op
     let mut command = program(programs.kubernetes, "kube-apiserver", files);
     command.arg(format!("--etcd-servers=http://127.0.0.1:{}", ports.etcd));
     command.arg(format!("--secure-port={}", ports.api));
+    // Should another etcd have taken our port, this server does not write over what is there.
+    command.arg(format!("--etcd-prefix=/{}", files.folder().file_name().unwrap().display()));
     command.args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"]);
     // A /24 is used up by 254 Services.
     command.args(["--service-cluster-ip-range=10.0.0.0/16", "--endpoint-reconciler-type=none"]);
