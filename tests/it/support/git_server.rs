@@ -1,9 +1,9 @@
 //! A git server on this machine: `git http-backend` behind a small HTTP/1.1
 //! server, pushes allowed, with a look at each request before and after.
 //!
-//! One request per connection, bodies by `Content-Length` only, no TLS.
+//! One request per connection, no TLS.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,28 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-/// One request.
-#[derive(Debug, Clone)]
-pub struct Request {
-    pub method: String,
-    /// Without the query.
-    pub path: String,
-    pub query: String,
-    /// Names in lower case.
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
-}
-
-impl Request {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
-    }
-
-    /// Whether this is the request that moves refs.
-    pub fn is_push(&self) -> bool {
-        self.method == "POST" && self.path.ends_with("/git-receive-pack")
-    }
-}
+pub use super::http::Request;
+use super::http::read_request;
 
 /// What to do with a request.
 #[derive(Debug, Clone)]
@@ -155,32 +135,6 @@ fn answer(shared: &Shared, mut stream: TcpStream) -> std::io::Result<()> {
         }
     }
     stream.shutdown(std::net::Shutdown::Write)
-}
-
-fn read_request(stream: &TcpStream) -> std::io::Result<Option<Request>> {
-    let mut input = BufReader::new(stream);
-    let mut line = String::new();
-    input.read_line(&mut line)?;
-    let mut words = line.split_whitespace();
-    let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(None) };
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let mut request = Request {
-        method: method.to_owned(),
-        path: path.to_owned(),
-        query: query.to_owned(),
-        headers: Vec::new(),
-        body: Vec::new(),
-    };
-    loop {
-        let mut line = String::new();
-        input.read_line(&mut line)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
-        request.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-    }
-    let size = request.header("content-length").map_or(0, |size| size.parse().unwrap());
-    request.body = vec![0; size];
-    input.read_exact(&mut request.body)?;
-    Ok(Some(request))
 }
 
 fn run_backend(shared: &Shared, request: &Request) -> std::io::Result<Vec<u8>> {
