@@ -11,6 +11,7 @@ mod branch;
 mod cluster;
 mod faults;
 mod git;
+mod kubernetes;
 mod prove;
 mod render;
 mod schema;
