@@ -4,6 +4,7 @@
 
 pub mod args;
 mod carry;
+mod cluster;
 mod demo;
 mod graph;
 mod output;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Args, Command};
+use args::{Args, Command, InitWhat};
 use output::Output;
 
 use crate::run::error::RunError;
@@ -40,7 +41,10 @@ fn dispatch(args: &Args, output: &Output) -> Result<u8, RunError> {
         Command::Verify(verify) => carry::verify(global, verify, output),
         Command::Graph(graph) => graph::run(global, graph, output),
         Command::Prove(prove) => prove::run(global, prove, output),
-        Command::Init(init) => small::init(global, init, output),
+        Command::Init(init) => match &init.what {
+            Some(InitWhat::Cluster(cluster)) => cluster::run(global, cluster, output),
+            None => small::init(global, init, output),
+        },
         Command::Explain(explain) => small::explain(explain, output),
         Command::Demo(demo) => demo::run(global, demo, output),
         Command::Doctor => small::doctor(global, output),
