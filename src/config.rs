@@ -4,6 +4,7 @@
 //! problem with its place; none is ever ignored. Does not look at the
 //! repository: whether `apps` matches anything is for `catalog`.
 
+pub mod identity;
 pub mod keys;
 mod read;
 
@@ -48,6 +49,8 @@ pub struct EnvironmentConfig {
     pub after: Vec<Environment>,
     /// What carries a step out.
     pub engine: Engine,
+    /// Who runs; `None`: nobody's token is believed.
+    pub identity: Option<identity::Identity>,
     /// Where it is written.
     pub place: Place,
 }

@@ -73,8 +73,13 @@ pub fn infer(files: &dyn Files) -> Result<(Config, Vec<Problem>), ReadError> {
     let mut config = Config::default();
     for (name, apps) in environments {
         let apps = apps.into_iter().map(|what| Apps { place: place.clone(), what }).collect();
-        let environment =
-            EnvironmentConfig { apps, after: Vec::new(), engine: Engine::Ledger, place: place.clone() };
+        let environment = EnvironmentConfig {
+            apps,
+            after: Vec::new(),
+            engine: Engine::Ledger,
+            identity: None,
+            place: place.clone(),
+        };
         config.environments.insert(name, environment);
     }
     Ok((config, problems))

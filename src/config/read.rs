@@ -1,5 +1,7 @@
 //! Reads `luigi.yaml`, with the place of everything that is wrong in it.
 
+mod identity;
+
 use std::collections::BTreeSet;
 
 use super::keys;
@@ -159,6 +161,7 @@ impl Reader<'_> {
             apps: Vec::new(),
             after: Vec::new(),
             engine: Engine::Ledger,
+            identity: None,
             place: place.clone(),
         };
         let what = format!("environment {}", entry.key);
@@ -177,7 +180,8 @@ impl Reader<'_> {
                     }
                 }
                 "engine" => self.engine(&field.value),
-                "identity" | "credentials" | "secrets" | "windows" => self.unsupported(field, &field.key),
+                "identity" => out.identity = self.identity(field),
+                "credentials" | "secrets" | "windows" => self.unsupported(field, &field.key),
                 _ => self.unknown(field, &what, keys::ENVIRONMENT),
             }
         }
