@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use grants::{Grants, PROOF};
 use hands::Hands;
-pub use setup::{Cluster, SetupError, TokenSource};
+pub use setup::{Cluster, SetupError};
 use work::Work;
 
 use crate::affected::Action;
