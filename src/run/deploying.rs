@@ -291,6 +291,11 @@ pub fn put_back(
     Err(RunError::Other(format!("{environment} moved under {MAX_PLANS} plans")))
 }
 
+/// Whether the environment is anywhere else than on the ledger's branch.
+fn is_elsewhere(world: &World, environment: &Environment) -> bool {
+    world.config.environments.get(environment).is_some_and(|config| config.engine != Engine::Ledger)
+}
+
 /// Who runs, where the environment wants to know.
 fn who(
     world: &World,
@@ -340,7 +345,10 @@ fn stored_plan(
                 .at
                 .commit
                 .ok_or_else(|| RunError::Usage(format!("the ledger has nothing of {from} to restore")))?;
-            let plan = plan_restore(now, &then, head)?.ok_or_else(|| {
+            // What is on a cluster is not what the ledger says: the cluster may be new.
+            let nothing = Snapshot { apps: std::collections::BTreeMap::new(), ..now.clone() };
+            let into = if is_elsewhere(world, environment) { &nothing } else { now };
+            let plan = plan_restore(into, &then, head)?.ok_or_else(|| {
                 RunError::Usage(format!("{environment} is not empty; `luigi rollback` changes what is there"))
             })?;
             // Another environment's outcome says nothing of this one: its own does.

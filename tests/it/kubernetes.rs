@@ -198,3 +198,23 @@ fn what_an_app_may_not_do_is_told_before_anything_is_written() {
     let left = fleet.cluster.kubectl(&["get", "secrets", "-n", &fleet.control, "-o", "name"]);
     assert_eq!(left, "", "Secrets that tokens were bound to");
 }
+
+#[test]
+fn a_new_cluster_gets_everything_back_from_the_ledger_alone() {
+    let fleet = Fleet::new(cluster::shared(), THREE, "", "");
+    assert_eq!(fleet.deploy().0, Some(0));
+    let before: Vec<String> = THREE.iter().map(|(app, _)| state(&fleet, app)).collect();
+    // As if the cluster were new: nothing of any app is there, nor what Luigi kept.
+    for (app, _) in THREE {
+        let namespace = fleet.namespace(app);
+        fleet.cluster.kubectl(&["delete", "deployment,configmap,service", "-n", &namespace, "-l", "!x", "--field-selector", &format!("metadata.name={app}")]);
+    }
+    fleet.cluster.kubectl(&["delete", "configmap,lease", "--all", "-n", &fleet.control]);
+    // The repository's content is gone, too: only the ledger knows.
+    fleet.scratch.git(&["rm", "-rqf", "content"]);
+    fleet.scratch.git(&["commit", "-qm", "content is gone"]);
+    let (code, record) = fleet.carry(&["restore", "--environment", "prod"]);
+    assert_eq!(code, Some(0), "{record:#}");
+    let after: Vec<String> = THREE.iter().map(|(app, _)| state(&fleet, app)).collect();
+    assert_eq!(before, after);
+}
