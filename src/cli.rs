@@ -6,6 +6,7 @@ pub mod args;
 mod carry;
 mod cluster;
 mod demo;
+mod drift;
 mod graph;
 mod output;
 mod plan;
@@ -38,6 +39,7 @@ fn dispatch(args: &Args, output: &Output) -> Result<u8, RunError> {
         Command::Deploy(deploy) => carry::deploy(global, deploy, output),
         Command::Rollback(rollback) => carry::rollback(global, rollback, output),
         Command::Restore(restore) => carry::restore(global, restore, output),
+        Command::Drift(drift) => drift::run(global, drift, output),
         Command::Verify(verify) => carry::verify(global, verify, output),
         Command::Graph(graph) => graph::run(global, graph, output),
         Command::Prove(prove) => prove::run(global, prove, output),

@@ -54,6 +54,8 @@ pub enum Command {
     Rollback(Rollback),
     /// Rebuild an empty environment from the ledger
     Restore(Restore),
+    /// What is on the cluster against what the ledger says
+    Drift(Drift),
     /// Whether the ledger, or a record, holds; offline
     Verify(Verify),
     /// The apps and who needs whom; which are affected
@@ -258,6 +260,20 @@ pub struct Carry {
     /// Write the run's record to that file
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+}
+
+/// `luigi drift`.
+#[derive(Debug, ClapArgs)]
+pub struct Drift {
+    /// Only that environment (may be repeated)
+    #[arg(long, short, value_name = "NAME")]
+    pub environment: Vec<String>,
+    /// A file with a token for the API server
+    #[arg(long, value_name = "FILE", env = "LUIGI_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+    /// How to print it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ProveFormat,
 }
 
 /// How a record is printed.

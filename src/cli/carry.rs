@@ -104,7 +104,8 @@ pub fn verify(global: &Global, args: &Verify, output: &Output) -> Result<u8, Run
     Ok(if broken || missing > 0 { exit::FOUND } else { exit::OK })
 }
 
-fn load(global: &Global, head: Option<&str>, environments: &[String]) -> Result<World, RunError> {
+/// The repository at HEAD, or at another revision.
+pub fn load(global: &Global, head: Option<&str>, environments: &[String]) -> Result<World, RunError> {
     let repo = world::open(&global.directory)?;
     let head = match head {
         Some(rev) => repo.resolve(rev)?,
@@ -158,7 +159,7 @@ pub fn with_order<T>(
 /// Lets a runner hide a token before anything uses it. Elsewhere there is nobody to
 /// hide it from.
 #[expect(clippy::print_stdout, reason = "a workflow command goes to stdout, before all else")]
-fn mask(token: &str) {
+pub fn mask(token: &str) {
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|set| set == "true") {
         println!("::add-mask::{}", token.replace('%', "%25"));
     }

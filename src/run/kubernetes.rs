@@ -6,6 +6,7 @@
 //! or rollback: that is `deploy`.
 
 mod carry;
+pub mod drift;
 pub mod grants;
 pub mod hands;
 mod placed;

@@ -218,3 +218,32 @@ fn a_new_cluster_gets_everything_back_from_the_ledger_alone() {
     let after: Vec<String> = THREE.iter().map(|(app, _)| state(&fleet, app)).collect();
     assert_eq!(before, after);
 }
+
+#[test]
+fn drift_names_what_is_missing_changed_and_unexplained() {
+    let fleet = Fleet::new(cluster::shared(), THREE, "", "");
+    assert_eq!(fleet.deploy().0, Some(0));
+    let drift = || {
+        let token = fleet.token.to_str().unwrap();
+        let output = fleet.luigi(&["drift", "--format", "json", "--token-file", token]);
+        let found: serde_json::Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
+        (output.status.code(), found["prod"].clone())
+    };
+    let (code, found) = drift();
+    assert_eq!(code, Some(0), "{found:#}");
+    let kubectl = |args: &[&str]| fleet.cluster.kubectl(args);
+    kubectl(&["delete", "service", "db", "-n", &fleet.namespace("db")]);
+    kubectl(&["scale", "deployment", "api", "--replicas=3", "-n", &fleet.namespace("api")]);
+    // What other managers add is not drift.
+    kubectl(&["annotate", "configmap", "web", "a=b", "-n", &fleet.namespace("web")]);
+    let (code, found) = drift();
+    assert_eq!(code, Some(8), "{found:#}");
+    let of = |app: &str| {
+        let all = found.as_array().unwrap();
+        all.iter().find(|one| one["app"] == format!("App/_/{app}")).unwrap()["objects"].to_string()
+    };
+    assert!(of("db").contains("missing") && of("db").contains("Service"), "{found:#}");
+    assert!(of("api").contains(".spec.replicas") && of("api").contains('3'), "{found:#}");
+    assert_eq!(of("web"), "{}", "{found:#}");
+}
