@@ -180,7 +180,7 @@ impl Reader<'_> {
                     }
                 }
                 "engine" => self.engine(&field.value),
-                "identity" => out.identity = self.identity(field),
+                "identity" => out.identity = Some(self.identity(field)),
                 "credentials" | "secrets" | "windows" => self.unsupported(field, &field.key),
                 _ => self.unknown(field, &what, keys::ENVIRONMENT),
             }
