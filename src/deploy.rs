@@ -6,6 +6,7 @@
 
 mod event;
 mod fields;
+pub mod health;
 pub mod inventory;
 pub mod keep;
 mod machine;
