@@ -30,12 +30,56 @@ pub const MOST_COST: u64 = 5_000_000;
 /// Functions that expressions may call: CEL's own and those of cel-go's `Strings`,
 /// `Sets` and `Encoders`, which Flux adds. Not `format`: its cost has no bound.
 const FUNCTIONS: &[&str] = &[
-    "bool", "bytes", "charAt", "contains", "decode", "double", "duration", "dyn", "encode", "endsWith",
-    "equivalent", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours",
-    "getMilliseconds", "getMinutes", "getMonth", "getSeconds", "hasValue", "indexOf", "int", "intersects",
-    "join", "lastIndexOf", "lowerAscii", "matches", "none", "of", "ofNonZeroValue", "optFlatMap", "optMap",
-    "or", "orValue", "quote", "replace", "reverse", "size", "split", "startsWith", "string", "substring",
-    "timestamp", "trim", "type", "uint", "upperAscii", "value",
+    "bool",
+    "bytes",
+    "charAt",
+    "contains",
+    "decode",
+    "double",
+    "duration",
+    "dyn",
+    "encode",
+    "endsWith",
+    "equivalent",
+    "getDate",
+    "getDayOfMonth",
+    "getDayOfWeek",
+    "getDayOfYear",
+    "getFullYear",
+    "getHours",
+    "getMilliseconds",
+    "getMinutes",
+    "getMonth",
+    "getSeconds",
+    "hasValue",
+    "indexOf",
+    "int",
+    "intersects",
+    "join",
+    "lastIndexOf",
+    "lowerAscii",
+    "matches",
+    "none",
+    "of",
+    "ofNonZeroValue",
+    "optFlatMap",
+    "optMap",
+    "or",
+    "orValue",
+    "quote",
+    "replace",
+    "reverse",
+    "size",
+    "split",
+    "startsWith",
+    "string",
+    "substring",
+    "timestamp",
+    "trim",
+    "type",
+    "uint",
+    "upperAscii",
+    "value",
 ];
 
 /// One entry of `healthCheckExprs`.
@@ -198,10 +242,15 @@ impl Check {
                 Ok(false) => {}
                 Ok(true) if name == "current" => return Settle::Ready(None),
                 Ok(true) if name == "failed" => {
-                    return Settle::failed(format!("its health check says that it has failed: {}", expression.text));
+                    return Settle::failed(format!(
+                        "its health check says that it has failed: {}",
+                        expression.text
+                    ));
                 }
                 Ok(true) => return Settle::waiting("its health check says that it is in progress"),
-                Err(words) => return Settle::Waiting(format!("its health check `{name}` has no answer: {words}")),
+                Err(words) => {
+                    return Settle::Waiting(format!("its health check `{name}` has no answer: {words}"));
+                }
             }
         }
         Settle::waiting("its health check does not say that it is current")

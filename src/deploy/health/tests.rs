@@ -116,7 +116,8 @@ fn nothing_read_is_not_gone_and_gone_is_not_ready() {
 #[test]
 fn a_state_from_before_the_write_is_never_ready() {
     let older = "waiting: what was read is older than what was written";
-    let version = |found: &str| config_map().with(|s| s.live["metadata"]["resourceVersion"] = json!(found)).says();
+    let version =
+        |found: &str| config_map().with(|s| s.live["metadata"]["resourceVersion"] = json!(found)).says();
     assert_eq!(version("99"), older);
     assert_eq!(version("100"), "ready");
     assert_eq!(version("1000"), "ready");
@@ -147,7 +148,14 @@ fn deletion_waits_and_says_for_what() {
 
 #[test]
 fn an_object_can_opt_out() {
-    let bad = || Scene::new("batch/v1", "Job", json!({}), json!({"conditions": [{"type": "Failed", "status": "True"}]}));
+    let bad = || {
+        Scene::new(
+            "batch/v1",
+            "Job",
+            json!({}),
+            json!({"conditions": [{"type": "Failed", "status": "True"}]}),
+        )
+    };
     assert!(bad().says().starts_with("failed"));
     let words = "ready: it is not waited for, by its annotation luigi.dev/wait";
     assert_eq!(bad().annotate("luigi.dev/wait", "disabled").says(), words);
@@ -160,8 +168,14 @@ fn an_object_can_opt_out() {
 #[test]
 fn the_generation_and_the_standard_conditions_hold_for_every_kind() {
     let of = |status: Value| says("acme.example/v1", "Thing", json!({}), status);
-    assert_eq!(of(json!({"observedGeneration": 0})), "waiting: its controller has seen generation 0, and this is 1");
-    assert_eq!(of(json!({"observedGeneration": "0"})), "waiting: its controller has seen generation 0, and this is 1");
+    assert_eq!(
+        of(json!({"observedGeneration": 0})),
+        "waiting: its controller has seen generation 0, and this is 1"
+    );
+    assert_eq!(
+        of(json!({"observedGeneration": "0"})),
+        "waiting: its controller has seen generation 0, and this is 1"
+    );
     assert_eq!(of(json!({"observedGeneration": "1"})), "ready");
     assert_eq!(of(json!({"observedGeneration": 1})), "ready");
     let conditions = |list: Value| of(json!({"observedGeneration": 1, "conditions": list}));
@@ -188,7 +202,9 @@ fn a_kind_with_a_status_and_none_yet_waits() {
     let none = Scene::new("acme.example/v1", "Thing", json!({}), Value::Null);
     assert_eq!(none.with(|scene| scene.status = StatusPart::HasNone).says(), "ready");
     // Kinds that have one by their definition and never write it.
-    for (api, kind) in [("networking.istio.io/v1", "VirtualService"), ("monitoring.coreos.com/v1", "PrometheusRule")] {
+    for (api, kind) in
+        [("networking.istio.io/v1", "VirtualService"), ("monitoring.coreos.com/v1", "PrometheusRule")]
+    {
         assert_eq!(says(api, kind, json!({}), Value::Null), "ready", "{kind}");
     }
 }

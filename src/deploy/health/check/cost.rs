@@ -197,7 +197,8 @@ impl<'v, 'e> Estimate<'v, 'e> {
                 let mut inner: Vec<&'e Expression> = Vec::new();
                 parts(expr, &mut |part| inner.push(part));
                 let items = inner.len() as u64;
-                let sizes: Vec<u64> = inner.into_iter().map(|part| self.walk(&part.expr).size().all).collect();
+                let sizes: Vec<u64> =
+                    inner.into_iter().map(|part| self.walk(&part.expr).size().all).collect();
                 let all = sizes.iter().copied().fold(1, u64::saturating_add);
                 self.pay(all);
                 Bound::AtMost(Size { items, item: sizes.into_iter().max().unwrap_or(1), all })
@@ -267,9 +268,9 @@ impl<'v, 'e> Estimate<'v, 'e> {
             "contains" | "equivalent" | "intersects" if all.len() == 3 => {
                 (times(size(1).all, size(2).all), Size::ONE)
             }
-            "_==_" | "_!=_" | "_<_" | "_<=_" | "_>_" | "_>=_" | "@in" | "size" | "contains" | "startsWith"
-            | "endsWith" | "indexOf" | "lastIndexOf" | "int" | "uint" | "double" | "bool" | "timestamp"
-            | "duration" => (sum, Size::ONE),
+            "_==_" | "_!=_" | "_<_" | "_<=_" | "_>_" | "_>=_" | "@in" | "size" | "contains"
+            | "startsWith" | "endsWith" | "indexOf" | "lastIndexOf" | "int" | "uint" | "double" | "bool"
+            | "timestamp" | "duration" => (sum, Size::ONE),
             // Everything else makes no more than a few times what it is given.
             _ => (sum, made(sum.saturating_mul(4).saturating_add(64))),
         };

@@ -80,7 +80,8 @@ fn the_first_that_holds_decides_in_fluxs_order() {
 
 #[test]
 fn a_generation_that_was_not_seen_waits_if_it_is_a_number() {
-    let live = |observed: Value| json!({"metadata": {"generation": 2}, "status": {"observedGeneration": observed}});
+    let live =
+        |observed: Value| json!({"metadata": {"generation": 2}, "status": {"observedGeneration": observed}});
     assert_eq!(current("true", &live(json!(1))), "waiting: its controller has not seen this generation");
     assert_eq!(current("true", &live(json!(2))), "ready");
     assert_eq!(current("status.observedGeneration == '1'", &live(json!("1"))), "ready");
@@ -101,7 +102,10 @@ fn an_expression_without_an_answer_is_never_ready_and_never_failed() {
         ("1 / 0 == 1", "Division by zero of Int(1)"),
         ("status.part < 'a'", "found no matching overload for '_<_' applied to '(double, string)'"),
         ("spec.hosts[7] == 'a'", "Index out of bounds: Int(7)"),
-        ("9223372036854775807 + 1 > 0", "Overflow from binary operator 'add': Int(9223372036854775807), Int(1)"),
+        (
+            "9223372036854775807 + 1 > 0",
+            "Overflow from binary operator 'add': Int(9223372036854775807), Int(1)",
+        ),
     ] {
         assert_eq!(current(expression, &thing()), format!("{waits} `current` has no answer: {words}"));
     }
@@ -118,8 +122,12 @@ fn what_cannot_be_read_is_refused_with_all_its_faults() {
     assert!(refused("has(status)").contains("invalid argument to has() macro"));
     assert_eq!(refused(""), "healthCheckExprs[0]: it has no `current`");
     assert_eq!(refused("now() > 1"), "healthCheckExprs[0]: current: there is no function `now` here");
-    assert_eq!(refused("'%d'.format([1]) == '1'"), "healthCheckExprs[0]: current: there is no function `format` here");
-    let faults = Checks::read(&[check("a.", "b.", "c"), check("true", "", ""), check("true", "", "")]).unwrap_err();
+    assert_eq!(
+        refused("'%d'.format([1]) == '1'"),
+        "healthCheckExprs[0]: current: there is no function `format` here"
+    );
+    let faults =
+        Checks::read(&[check("a.", "b.", "c"), check("true", "", ""), check("true", "", "")]).unwrap_err();
     let words: Vec<String> = faults.iter().map(ToString::to_string).collect();
     assert!(words[0].starts_with("healthCheckExprs[0]: current: "), "{words:?}");
     assert!(words[1].starts_with("healthCheckExprs[0]: inProgress: "), "{words:?}");
@@ -151,18 +159,22 @@ fn entries_are_read_from_a_kustomization() {
 fn length_depth_and_cost_are_bounded() {
     let long = format!("'{}' == ''", "a".repeat(MOST_BYTES));
     assert_eq!(refused(&long), "healthCheckExprs[0]: current: it has 4104 bytes and may have 4096");
-    for (open, close) in [("(", ")"), ("[", "]"), ("!", ""), ("-", ""), ("{'a':", "}"), ("int(", ")"), ("[1].all(x, ", ")")] {
+    for (open, close) in
+        [("(", ")"), ("[", "]"), ("!", ""), ("-", ""), ("{'a':", "}"), ("int(", ")"), ("[1].all(x, ", ")")]
+    {
         for depth in [100, 400] {
             let text = format!("{}true{}", open.repeat(depth), close.repeat(depth));
             if text.len() <= MOST_BYTES {
-                let _ = Checks::read(&[check(&text, "", "")]).map(|checks| checks.of(&key("Thing")).unwrap().evaluate(&thing()));
+                let _ = Checks::read(&[check(&text, "", "")])
+                    .map(|checks| checks.of(&key("Thing")).unwrap().evaluate(&thing()));
             }
         }
     }
     for part in ["+1", ".a", "[0]", ".trim()", ".filter(x, true)", " && true", " || false", "? true : true"] {
         let times = (MOST_BYTES - 10) / part.len();
         let text = format!("true{}", part.repeat(times));
-        let _ = Checks::read(&[check(&text, "", "")]).map(|checks| checks.of(&key("Thing")).unwrap().evaluate(&thing()));
+        let _ = Checks::read(&[check(&text, "", "")])
+            .map(|checks| checks.of(&key("Thing")).unwrap().evaluate(&thing()));
     }
     // As deep as is allowed is evaluated, on the stack of a test.
     let deep = format!("{}true{}", "[1].all(x, ".repeat(9), ")".repeat(9));

@@ -28,8 +28,13 @@ fn tables_say_what_conditions_mean() {
         ("acme.example/v1", "Thing", "Ready", "False", "", "waiting"),
         ("acme.example/v1", "Thing", "Ready", "True", "", "ready"),
     ] {
-        let found = Scene::new(api, kind, Value::Null, json!({"observedGeneration": 1,
-            "conditions": [{"type": kind_of, "status": status, "reason": reason}]}));
+        let found = Scene::new(
+            api,
+            kind,
+            Value::Null,
+            json!({"observedGeneration": 1,
+            "conditions": [{"type": kind_of, "status": status, "reason": reason}]}),
+        );
         let found = found.says();
         assert!(found.starts_with(words), "{kind} {kind_of}={status}: {found}");
     }
@@ -69,7 +74,12 @@ fn a_switch_in_the_manifest_suspends() {
 fn a_failure_from_before_the_write_is_not_this_revisions() {
     let at = |time: &str, dated: Value| {
         let condition = json!({"type": "Synced", "status": "False", "lastTransitionTime": time, "observedGeneration": dated});
-        let scene = Scene::new("bitnami.com/v1alpha1", "SealedSecret", Value::Null, json!({"conditions": [condition]}));
+        let scene = Scene::new(
+            "bitnami.com/v1alpha1",
+            "SealedSecret",
+            Value::Null,
+            json!({"conditions": [condition]}),
+        );
         scene.says()
     };
     let before = "2026-01-02T03:04:00Z";
@@ -93,9 +103,14 @@ fn an_application_is_compared_with_its_own_source() {
     assert_eq!(application("v2", "Synced", "Healthy", "Succeeded", after), "ready");
     let old = "waiting: Argo CD has not compared it with this source yet";
     assert_eq!(application("v1", "Synced", "Healthy", "Succeeded", after), old);
-    assert!(application("v2", "OutOfSync", "Healthy", "Succeeded", after).starts_with("waiting: its sync is OutOfSync"));
+    assert!(
+        application("v2", "OutOfSync", "Healthy", "Succeeded", after)
+            .starts_with("waiting: its sync is OutOfSync")
+    );
     assert_eq!(application("v2", "Synced", "Healthy", "Running", after), "waiting: Argo CD is syncing it");
-    assert!(application("v2", "OutOfSync", "Missing", "Failed", after).starts_with("failed: its sync has failed"));
+    assert!(
+        application("v2", "OutOfSync", "Missing", "Failed", after).starts_with("failed: its sync has failed")
+    );
     assert!(application("v2", "OutOfSync", "Missing", "Failed", before).starts_with("waiting"));
     assert!(application("v2", "Synced", "Degraded", "Succeeded", after).starts_with("failed: its health is"));
     assert!(application("v2", "Synced", "Degraded", "Succeeded", before).starts_with("waiting"));
@@ -115,6 +130,12 @@ fn a_route_is_accepted_by_each_of_its_parents() {
     };
     assert_eq!(route(json!([parent("a", "True", 1), parent("b", "True", 1)])), "ready");
     assert_eq!(route(json!([parent("a", "True", 1)])), "waiting: 1 of 2 parents have seen it");
-    assert_eq!(route(json!([parent("a", "True", 1), parent("b", "True", 0)])), "waiting: b has not accepted it yet");
-    assert_eq!(route(json!([parent("a", "True", 1), parent("b", "False", 1)])), "waiting: b: Accepted is False");
+    assert_eq!(
+        route(json!([parent("a", "True", 1), parent("b", "True", 0)])),
+        "waiting: b has not accepted it yet"
+    );
+    assert_eq!(
+        route(json!([parent("a", "True", 1), parent("b", "False", 1)])),
+        "waiting: b: Accepted is False"
+    );
 }

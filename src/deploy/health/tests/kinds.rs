@@ -32,12 +32,16 @@ fn a_deployment_is_complete_or_says_what_is_missing() {
     let done = json!({"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"});
     assert_eq!(of(json!({"conditions": [done]})), "waiting: it is not said to be available");
     let no_deadline = deployment(&json!({"conditions": [available]}));
-    assert_eq!(no_deadline.with(|scene| scene.live["spec"]["progressDeadlineSeconds"] = Value::Null).says(), "ready");
+    assert_eq!(
+        no_deadline.with(|scene| scene.live["spec"]["progressDeadlineSeconds"] = Value::Null).says(),
+        "ready"
+    );
 }
 
 #[test]
 fn a_deployment_of_no_pods_is_ready_once_it_was_seen() {
-    let none = json!({"replicas": null, "updatedReplicas": null, "readyReplicas": null, "availableReplicas": null});
+    let none =
+        json!({"replicas": null, "updatedReplicas": null, "readyReplicas": null, "availableReplicas": null});
     let scene = deployment(&none).with(|scene| scene.live["spec"]["replicas"] = json!(0));
     assert_eq!(scene.says(), "ready");
     assert!(!scene.with(|scene| scene.live["status"] = json!({})).settle().is_done());
@@ -108,11 +112,15 @@ fn an_on_delete_set_is_done_and_said_to_be_stale() {
     let on_delete = || json!({"type": "OnDelete"});
     let of = |status: Value| set(on_delete(), &status).says();
     assert_eq!(of(json!({})), "ready");
-    let stale = |n: i64| format!("ready: {n} of 3 pods keep the revision before until they are deleted (OnDelete)");
+    let stale =
+        |n: i64| format!("ready: {n} of 3 pods keep the revision before until they are deleted (OnDelete)");
     assert_eq!(of(json!({"updatedReplicas": 0, "readyReplicas": 1})), stale(3));
     assert_eq!(of(json!({"updatedReplicas": 1})), stale(2));
     assert_eq!(of(json!({"updatedReplicas": 1, "readyReplicas": 2})), "waiting: 2 of 3 pods are ready");
-    assert_eq!(of(json!({"replicas": 0, "updatedReplicas": 0, "readyReplicas": 0})), "waiting: 0 of 3 pods are there");
+    assert_eq!(
+        of(json!({"replicas": 0, "updatedReplicas": 0, "readyReplicas": 0})),
+        "waiting: 0 of 3 pods are there"
+    );
 }
 
 #[test]
@@ -129,12 +137,16 @@ fn a_daemon_set_runs_on_every_node_that_wants_it() {
     };
     assert_eq!(of("RollingUpdate", json!({})), "ready");
     assert_eq!(of("RollingUpdate", json!({"currentNumberScheduled": 1})), "waiting: 1 of 2 pods are there");
-    assert_eq!(of("RollingUpdate", json!({"updatedNumberScheduled": 1})), "waiting: 1 of 2 pods are of this revision");
+    assert_eq!(
+        of("RollingUpdate", json!({"updatedNumberScheduled": 1})),
+        "waiting: 1 of 2 pods are of this revision"
+    );
     assert_eq!(of("RollingUpdate", json!({"numberAvailable": 1})), "waiting: 1 of 2 pods are available");
     assert_eq!(of("RollingUpdate", json!({"numberReady": 0})), "waiting: 0 of 2 pods are ready");
     let uncounted = json!({"desiredNumberScheduled": null});
     assert_eq!(of("RollingUpdate", uncounted), "waiting: its controller has not counted its nodes yet");
-    let nowhere = json!({"desiredNumberScheduled": 0, "currentNumberScheduled": 0, "updatedNumberScheduled": 0});
+    let nowhere =
+        json!({"desiredNumberScheduled": 0, "currentNumberScheduled": 0, "updatedNumberScheduled": 0});
     assert_eq!(of("RollingUpdate", nowhere), "ready: no node wants it");
     let stale = "ready: 2 of 2 pods keep the revision before until they are deleted (OnDelete)";
     assert_eq!(of("OnDelete", json!({"updatedNumberScheduled": 0, "numberReady": 0})), stale);
@@ -189,7 +201,10 @@ fn a_job_gone_by_its_time_to_live_is_judged_by_what_was_seen() {
     let unseen = "ready: the Job is gone by its time to live; how it ended was not seen";
     assert_eq!(gone(json!(60), Some("Other")), unseen);
     assert_eq!(gone(json!(60), None), unseen);
-    assert_eq!(gone(Value::Null, Some("Complete")), "failed: it was there and is gone: somebody has deleted it");
+    assert_eq!(
+        gone(Value::Null, Some("Complete")),
+        "failed: it was there and is gone: somebody has deleted it"
+    );
 }
 
 #[test]
@@ -220,7 +235,8 @@ fn a_claim_is_bound_or_waits_for_its_consumer() {
     assert_eq!(bound(Binding::FirstConsumer), consumer);
     assert_eq!(bound(Binding::Immediate), "waiting: it is not bound to a volume yet");
     let event = |about: &str, reason: &str, warning: bool| {
-        let event = Event { about: about.into(), reason: reason.into(), message: "m".into(), warning, last: None };
+        let event =
+            Event { about: about.into(), reason: reason.into(), message: "m".into(), warning, last: None };
         claim("Pending").with(|scene| scene.around.events = vec![event]).says()
     };
     assert_eq!(event("u", "WaitForFirstConsumer", false), consumer);
@@ -239,10 +255,15 @@ fn what_is_reached_from_outside_has_an_address() {
     let service = |kind: &str, status: Value| says("v1", "Service", json!({"type": kind}), status);
     let address = || json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}});
     assert_eq!(service("ClusterIP", json!({"loadBalancer": {}})), "ready");
-    assert_eq!(service("LoadBalancer", json!({"loadBalancer": {}})), "waiting: its load balancer has no address yet");
+    assert_eq!(
+        service("LoadBalancer", json!({"loadBalancer": {}})),
+        "waiting: its load balancer has no address yet"
+    );
     assert_eq!(service("LoadBalancer", address()), "ready");
     let ingress = |status: Value| Scene::new("networking.k8s.io/v1", "Ingress", json!({}), status);
-    assert!(ingress(json!({"loadBalancer": {}})).says().starts_with("waiting: it has no address yet; if its"));
+    assert!(
+        ingress(json!({"loadBalancer": {}})).says().starts_with("waiting: it has no address yet; if its")
+    );
     assert_eq!(ingress(address()).says(), "ready");
     assert!(ingress(json!({})).annotate("luigi.dev/wait", "disabled").settle().is_done());
 }
@@ -250,17 +271,22 @@ fn what_is_reached_from_outside_has_an_address() {
 #[test]
 fn definitions_are_established_and_their_names_accepted() {
     let of = |conditions: &[(&str, &str, &str)]| {
-        let list = conditions.iter().map(|(kind, status, reason)| json!({"type": kind, "status": status, "reason": reason}));
+        let list = conditions.iter().map(|(kind, status, reason)| json!({"type": kind, "status": status, "reason": reason, "lastTransitionTime": WRITTEN_TEXT}));
         let status = json!({"conditions": list.collect::<Vec<_>>()});
         says("apiextensions.k8s.io/v1", "CustomResourceDefinition", json!({}), status)
     };
     assert_eq!(of(&[("Established", "True", ""), ("NamesAccepted", "True", "")]), "ready");
     assert_eq!(of(&[("Established", "True", "")]), "waiting: its status does not say that it is ready");
-    assert!(of(&[("Established", "False", "Installing"), ("NamesAccepted", "True", "")]).starts_with("waiting"));
+    assert!(
+        of(&[("Established", "False", "Installing"), ("NamesAccepted", "True", "")]).starts_with("waiting")
+    );
     assert!(of(&[("Established", "False", "NotAccepted")]).starts_with("failed"));
     assert!(of(&[("NamesAccepted", "False", "Conflict"), ("Established", "True", "")]).starts_with("failed"));
     assert!(of(&[("NonStructuralSchema", "True", ""), ("Established", "True", "")]).starts_with("failed"));
-    assert!(of(&[("Terminating", "True", ""), ("Established", "True", ""), ("NamesAccepted", "True", "")]).starts_with("waiting"));
+    assert!(
+        of(&[("Terminating", "True", ""), ("Established", "True", ""), ("NamesAccepted", "True", "")])
+            .starts_with("waiting")
+    );
 }
 
 #[test]
@@ -287,11 +313,12 @@ fn other_built_in_kinds_are_judged_by_their_conditions() {
 #[test]
 fn an_autoscaler_that_can_scale_is_ready() {
     let of = |conditions: &[(&str, &str, &str)]| {
-        let list = conditions.iter().map(|(kind, status, reason)| json!({"type": kind, "status": status, "reason": reason}));
+        let list = conditions.iter().map(|(kind, status, reason)| json!({"type": kind, "status": status, "reason": reason, "lastTransitionTime": WRITTEN_TEXT}));
         let list = Value::Array(list.collect());
         let v2 = says("autoscaling/v2", "HorizontalPodAutoscaler", json!({}), json!({"conditions": list}));
         // Version 1 has the same in an annotation.
-        let v1 = Scene::new("autoscaling/v1", "HorizontalPodAutoscaler", json!({}), json!({"currentReplicas": 1}));
+        let v1 =
+            Scene::new("autoscaling/v1", "HorizontalPodAutoscaler", json!({}), json!({"currentReplicas": 1}));
         let v1 = v1.annotate("autoscaling.alpha.kubernetes.io/conditions", &list.to_string()).says();
         assert_eq!(v1, v2);
         v2
@@ -300,5 +327,8 @@ fn an_autoscaler_that_can_scale_is_ready() {
     assert!(of(&[("AbleToScale", "False", "FailedGetScale")]).starts_with("waiting"));
     let no_metric = [("AbleToScale", "True", "R"), ("ScalingActive", "False", "FailedGetResourceMetric")];
     assert_eq!(of(&no_metric), "ready: ScalingActive is False: FailedGetResourceMetric");
-    assert!(of(&[("AbleToScale", "True", "R"), ("ScalingActive", "False", "InvalidSelector")]).starts_with("failed"));
+    assert!(
+        of(&[("AbleToScale", "True", "R"), ("ScalingActive", "False", "InvalidSelector")])
+            .starts_with("failed")
+    );
 }
