@@ -136,7 +136,7 @@ impl Stage<'_> {
         let carry = Carry { confirm: None, wait: 0, format, record: None };
         let environment = &world.environments[0];
         let record = with_order(&[], &carry, self.output, &Actor::terminal(), |order| {
-            deploying::deploy(&world, environment, head, &[], order)
+            deploying::deploy(&world, environment, head, &[], order).map(|deployed| deployed.record)
         })?;
         print(std::slice::from_ref(&record), &carry, self.output)?;
         Ok(record)

@@ -69,13 +69,8 @@ pub fn doctor(global: &Global, output: &Output) -> Result<u8, RunError> {
     };
     let tools = Tools::find();
     for (name, version) in [("kustomize", tools.kustomize_version()), ("helm", tools.helm_version())] {
-        let found = !version.is_empty();
-        let say = if found {
-            version.to_owned()
-        } else {
-            "not found beside luigi, in LUIGI_TOOLS or on PATH".to_owned()
-        };
-        line(found, &format!("{name}: {say}"));
+        let say = version.unwrap_or("not found beside luigi, in LUIGI_TOOLS or on PATH");
+        line(version.is_some(), &format!("{name}: {say}"));
     }
     match world::open(&global.directory) {
         Err(error) => line(false, &error.to_string()),

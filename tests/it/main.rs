@@ -6,6 +6,7 @@
 )]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in tests")]
 
+mod action;
 mod bad;
 mod branch;
 mod faults;
