@@ -5,6 +5,7 @@
 pub mod args;
 mod carry;
 mod demo;
+mod doctor;
 mod graph;
 mod output;
 mod plan;
@@ -42,8 +43,8 @@ fn dispatch(args: &Args, output: &Output) -> Result<u8, RunError> {
         Command::Prove(prove) => prove::run(global, prove, output),
         Command::Init(init) => small::init(global, init, output),
         Command::Explain(explain) => small::explain(explain, output),
-        Command::Demo(demo) => demo::run(global, demo, output),
-        Command::Doctor => small::doctor(global, output),
+        Command::Demo(demo) => demo::run(demo, output),
+        Command::Doctor => doctor::run(global, output),
     }
 }
 

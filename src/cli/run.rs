@@ -4,6 +4,7 @@
 mod leave;
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::args::{Carry, Global, Plan, RecordFormat, Run, Select};
 use super::carry::{self, with_order};
@@ -12,6 +13,7 @@ use super::plan::{self, plan_graph};
 use crate::event::{self, Vars};
 use crate::name::{CommitId, Environment};
 use crate::outside::git::{GitError, Repo};
+use crate::outside::owner;
 use crate::run::ci::{self, Task};
 use crate::run::compare::{Comparison, Ends};
 use crate::run::deploying::{self, Actor};
@@ -23,6 +25,7 @@ use leave::Left;
 /// Runs it. However it ends, the runner's files are written.
 pub fn run(global: &Global, args: &Run, output: &Output) -> Result<u8, RunError> {
     let (global, args) = with_inputs(global, args);
+    let begun = SystemTime::now();
     let mut left = Left::default();
     let code = match event(&global, &args, output, &mut left) {
         Ok(code) => code,
@@ -33,7 +36,18 @@ pub fn run(global: &Global, args: &Run, output: &Output) -> Result<u8, RunError>
         }
     };
     left.leave(code, output)?;
+    give_back(&global.directory, begun, output);
     Ok(code)
+}
+
+/// Whoever checked out can go on as if this had not been a container's root.
+fn give_back(dir: &Path, begun: SystemTime, output: &Output) {
+    let git_dir = Repo::open(dir).ok().map(|repo| repo.git_dir().to_owned());
+    for path in git_dir.into_iter().chain(world::cache_dir()).filter(|path| path.exists()) {
+        if let Err(error) = owner::give_back(&path, begun) {
+            output.say(&format!("{} stays partly root's: {error}", path.display()));
+        }
+    }
 }
 
 fn event(global: &Global, args: &Run, output: &Output, left: &mut Left) -> Result<u8, RunError> {

@@ -9,6 +9,7 @@
 mod action;
 mod bad;
 mod branch;
+mod demo;
 mod faults;
 mod git;
 mod prove;

@@ -7,11 +7,13 @@
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::super::output::Output;
 use super::variable;
 use crate::affected::Affected;
 use crate::catalog::Completeness;
+use crate::outside::owner;
 use crate::record::{Outcome, OutcomeKind, Record};
 use crate::report::github::{self, Failure, Outputs};
 use crate::report::json;
@@ -146,8 +148,11 @@ fn write_record(environment: &str, bytes: &[u8]) -> Result<String, String> {
         let path = dir.join(&name);
         let written = OpenOptions::new().write(true).create_new(true).open(&path);
         match written.and_then(|mut file| file.write_all(bytes)) {
-            Ok(()) if given.is_empty() => return Ok(path.display().to_string()),
-            Ok(()) => return Ok(name),
+            Ok(()) => {
+                // Root's file can be read by all; that it is theirs to remove is a courtesy.
+                let _ = owner::give_back(&path, SystemTime::now());
+                return Ok(if given.is_empty() { path.display().to_string() } else { name });
+            }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(format!("cannot write {}: {error}", path.display())),
         }

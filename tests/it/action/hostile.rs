@@ -103,18 +103,10 @@ fn variables_are_text() {
     let platform = Platform::new();
     let main = platform.git(&["rev-parse", "main"]);
     let dir = platform.checkout(&main, "refs/heads/main", Depth::One);
-    for name in [
-        "GITHUB_ACTOR",
-        "GITHUB_JOB",
-        "INPUT_APP",
-        "INPUT_CONFIG",
-        "INPUT_ENVIRONMENT",
-        "INPUT_CONFIRM",
-        "GITHUB_EVENT_NAME",
-    ] {
-        for command in COMMANDS {
-            let left = platform.pushed("main", ZEROS, &main).with(name, &format!("\n{command}\n")).run(&dir);
-            harmless(&left);
-        }
+    let text = format!("\n{}\n", COMMANDS.join("\n"));
+    let variables = ["GITHUB_ACTOR", "GITHUB_JOB", "GITHUB_EVENT_NAME", "GITHUB_REPOSITORY"];
+    let inputs = ["INPUT_APP", "INPUT_CONFIG", "INPUT_ENVIRONMENT", "INPUT_CONFIRM"];
+    for name in variables.into_iter().chain(inputs) {
+        harmless(&platform.pushed("main", ZEROS, &main).with(name, &text).run(&dir));
     }
 }

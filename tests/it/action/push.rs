@@ -232,3 +232,41 @@ fn a_tag_is_refused_by_name() {
     }
     assert_eq!(platform.ledger(), None);
 }
+
+/// A container action is root, and the checkout is the runner's: what is left
+/// behind is the runner's too, or its next `git fetch` could not write.
+#[test]
+fn what_is_written_belongs_to_whom_the_checkout_belongs() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    fn each(dir: &std::path::Path, f: &mut dyn FnMut(&std::path::Path)) {
+        f(dir);
+        if dir.is_dir() {
+            std::fs::read_dir(dir).unwrap().for_each(|entry| each(&entry.unwrap().path(), f));
+        }
+    }
+    let (platform, _) = deployed();
+    let head = platform.change("search", "2");
+    platform.push(&["main"]);
+    let dir = platform.checkout(&head, "refs/heads/main", Depth::One);
+    let step = platform.pushed("main", ZEROS, &head);
+    // Only root can give files away; anybody else's are their own from the start.
+    let me = dir.metadata().unwrap().uid();
+    let runner = if me == 0 { 12_345 } else { me };
+    for top in [dir.as_path(), step.temp()] {
+        each(top, &mut |path| chown(path, Some(runner), None).unwrap());
+    }
+    step.run(&dir).exits(0).is("done", "true", "true");
+    let mut seen = 0;
+    for top in [dir.as_path(), step.temp()] {
+        each(top, &mut |path| {
+            // These are the test's own.
+            if path.parent().unwrap().ends_with("_runner_file_commands") {
+                return;
+            }
+            seen += 1;
+            assert_eq!(path.metadata().unwrap().uid(), runner, "{}", path.display());
+        });
+    }
+    assert!(step.temp().join("_github_home/.cache/luigi").is_dir(), "the cache is among them");
+    assert!(seen > 100, "{seen}");
+}
