@@ -10,6 +10,7 @@ mod action;
 mod bad;
 mod branch;
 mod demo;
+mod doctor;
 mod faults;
 mod git;
 mod prove;
