@@ -7,7 +7,7 @@ use super::args::Global;
 use super::output::Output;
 use crate::config;
 use crate::files::Files;
-use crate::name::RepoPath;
+use crate::name::{Environment, RepoPath};
 use crate::outside::branch::Branch;
 use crate::outside::git::{GitError, Repo};
 use crate::outside::render::Tools;
@@ -140,7 +140,7 @@ fn repository(found: &mut Findings<'_>, global: &Global, repo: Repo) -> Result<(
         Err(error) => found.error(config::FILE, &error),
         Ok(world) => {
             if committed {
-                let names: Vec<&str> = world.environments.iter().map(|e| e.as_str()).collect();
+                let names: Vec<&str> = world.environments.iter().map(Environment::as_str).collect();
                 found.say(State::Fine, config::FILE, &format!("committed; {}", names.join(", ")));
             }
             if readable {

@@ -24,10 +24,11 @@ use leave::Left;
 
 /// Runs it. However it ends, the runner's files are written.
 pub fn run(global: &Global, args: &Run, output: &Output) -> Result<u8, RunError> {
-    let (global, args) = with_inputs(global, args);
+    let (mut global, args) = with_inputs(global, args);
     let begun = SystemTime::now();
     let mut left = Left::default();
-    let code = match event(&global, &args, output, &mut left) {
+    let entered = global.enter();
+    let code = match entered.and_then(|()| event(&global, &args, output, &mut left)) {
         Ok(code) => code,
         Err(error) => {
             let code = super::failed(output, &error);

@@ -163,7 +163,7 @@ impl Platform {
     }
 
     /// Takes the token away from a clone: `persist-credentials: false`.
-    pub fn distrust(&self, dir: &Path) {
+    pub fn distrust(dir: &Path) {
         std::fs::remove_file(dir.with_extension("credentials")).unwrap();
     }
 
@@ -220,7 +220,7 @@ impl Platform {
 
     /// The ledger's chain and state, as `luigi verify` sees them, are sound.
     #[track_caller]
-    pub fn verifies(&self, dir: &Path) {
+    pub fn verifies(dir: &Path) {
         git(dir, &["fetch", "-q", "origin", &format!("+{LEDGER}:refs/remotes/origin/luigi/ledger")]);
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_luigi"))
             .arg("verify")

@@ -73,7 +73,7 @@ fn a_merge_commit_is_compared_with_its_first_parent() {
 fn without_the_merge_commit_it_is_the_merge_base() {
     let it = pull_request();
     let base = it.platform.merge_bases(&it.main, &it.head);
-    assert_eq!(base, [it.stale.clone()]);
+    assert_eq!(base, std::slice::from_ref(&it.stale));
     for depth in [Depth::All, Depth::One] {
         // `ref: ${{ github.event.pull_request.head.sha }}`: GITHUB_SHA stays the merge.
         let dir = it.platform.checkout(&it.head, HEAD, depth);
@@ -147,14 +147,14 @@ fn what_cannot_be_fetched_is_said_and_never_nothing_to_do() {
     let it = pull_request();
     // All of it was checked out: nothing is missing.
     let dir = it.platform.checkout(&it.merge, MERGE, Depth::All);
-    it.platform.distrust(&dir);
+    Platform::distrust(&dir);
     let left = it.step(SAME).run(&dir).exits(0).is("planned", "true", "true");
     assert_eq!(left.ends(), (it.main.clone(), it.merge.clone()));
     assert!(left.summary.contains("401"), "the base branch was not asked anew: {left:#?}");
     // One commit was: there is no base, and no configuration to believe.
     for (commit, reference) in [(&it.merge, MERGE), (&it.head, HEAD)] {
         let dir = it.platform.checkout(commit, reference, Depth::One);
-        it.platform.distrust(&dir);
+        Platform::distrust(&dir);
         it.step(SAME).run(&dir).is("error", "false", "false").explains(&["401", "token"]).exits(1);
     }
     it.nothing_written();
@@ -180,4 +180,18 @@ fn a_pull_request_that_changes_nothing_is_proved_to() {
     let left = opened(SAME, &base, (&merge, &head)).run(&dir).exits(0).is("nothing-to-do", "false", "true");
     assert_eq!((&left["affected"], left.said.len()), ("[]", 0));
     assert_eq!(platform.at_server(&["for-each-ref", LEDGER]), "");
+}
+
+/// A root below the top is one of its own, and every path counts from there.
+#[test]
+fn inputs_count_from_the_working_directory() {
+    let it = pull_request();
+    let dir = it.platform.checkout(&it.merge, MERGE, Depth::One);
+    std::fs::write(dir.join("other.yaml"), root("{}").replace("staging", "elsewhere")).unwrap();
+    let step = it.step(SAME).with("INPUT_WORKING-DIRECTORY", "apps").with("INPUT_CONFIG", "../other.yaml");
+    // A configuration that is not committed can be planned with, and not deployed.
+    let left = step.run(&dir).exits(3).is("denied", "true", "true");
+    assert_eq!(left.record()["environment"], "elsewhere");
+    assert_eq!(left.affected(), ["database", "web"]);
+    left.explains(&["luigi.yaml is not in the commit"]);
 }

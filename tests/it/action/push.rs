@@ -33,7 +33,7 @@ fn the_first_push_deploys_everything() {
         assert!(left.summary.contains("database") && left.summary.contains("entry 2"), "{left:#?}");
         assert_eq!(left.record()["run"]["actor"], "octo");
         assert_eq!(left.said, []);
-        platform.verifies(&dir);
+        Platform::verifies(&dir);
         platform.at_server(&["update-ref", "-d", super::platform::LEDGER]);
     }
 }
@@ -54,7 +54,7 @@ fn a_push_is_deployed_against_the_ledger_whatever_came_between() {
         // `search` is in no commit of the push, and is not deployed yet.
         assert_eq!(left.affected(), ["database", "search", "web"]);
         assert_eq!(platform.ledger_file(STAGING)["commit"], after);
-        platform.verifies(&dir);
+        Platform::verifies(&dir);
         // The same push again.
         let left = platform.pushed("main", &before, &after).run(&dir).exits(0);
         left.is("nothing-to-do", "false", "true");
@@ -92,7 +92,7 @@ fn a_forced_push_is_deployed_against_what_it_threw_away() {
         let left = platform.pushed("main", &lost, &forced).run(&dir).exits(0).is("done", "true", "true");
         assert_eq!(left.ends(), (lost, forced.clone()), "{depth:?}");
         assert_eq!(left.affected(), ["database", "search", "web"], "`database` goes back");
-        platform.verifies(&dir);
+        Platform::verifies(&dir);
     }
 }
 
@@ -120,7 +120,7 @@ fn a_new_branch_is_planned_from_where_it_left_the_default_branch() {
     platform.git(&["checkout", "-q", "main"]);
     let main = platform.change("search", "2");
     platform.push(&["main", "feature/x"]);
-    assert_eq!(platform.merge_bases(&main, &head), [first.clone()]);
+    assert_eq!(platform.merge_bases(&main, &head), std::slice::from_ref(&first));
     for depth in [Depth::All, Depth::One] {
         let dir = platform.checkout(&head, "refs/heads/feature/x", depth);
         let left = platform.pushed("feature/x", ZEROS, &head).run(&dir).exits(0);
@@ -191,7 +191,7 @@ fn a_server_that_takes_no_push_is_said() {
     let second = platform.change("search", "2");
     platform.push(&["main"]);
     let dir = platform.checkout(&second, "refs/heads/main", Depth::All);
-    platform.distrust(&dir);
+    Platform::distrust(&dir);
     let left = platform.pushed("main", &first, &second).run(&dir).is("error", "false", "false");
     left.explains(&["401"]).exits(1);
     assert_eq!(platform.ledger(), tip);
@@ -241,7 +241,9 @@ fn what_is_written_belongs_to_whom_the_checkout_belongs() {
     fn each(dir: &std::path::Path, f: &mut dyn FnMut(&std::path::Path)) {
         f(dir);
         if dir.is_dir() {
-            std::fs::read_dir(dir).unwrap().for_each(|entry| each(&entry.unwrap().path(), f));
+            for entry in std::fs::read_dir(dir).unwrap() {
+                each(&entry.unwrap().path(), f);
+            }
         }
     }
     let (platform, _) = deployed();

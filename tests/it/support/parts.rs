@@ -54,7 +54,8 @@ fn build() -> PathBuf {
 /// and a build of minutes is worth a word.
 fn say(text: &str) {
     use std::io::Write as _;
-    writeln!(std::io::stderr(), "{text}").unwrap();
+    let mut stderr = std::io::stderr().lock();
+    writeln!(stderr, "{text}").unwrap();
 }
 
 fn build_one(module: &Path, dir: &Path, name: &str, package: &str) {
