@@ -30,6 +30,8 @@ pub struct Options {
     pub repository: Option<String>,
     /// The branch an event names.
     pub branch: Option<String>,
+    /// A folder for what was rendered; without one, below Luigi's own.
+    pub cache: Option<PathBuf>,
 }
 
 /// A repository with its configuration.
@@ -90,7 +92,7 @@ impl World {
             branches,
         );
         let hints = url.iter().filter(|u| is_hosted(u)).map(|u| RepoUrl::of(u)).collect();
-        let cache = cache_dir().map(|dir| dir.join("renders"));
+        let cache = options.cache.clone().or_else(cache_dir).map(|dir| dir.join("renders"));
         let renderer = Renderer::new(Tools::find(), cache, Limits::default());
         Ok(Self {
             repo,

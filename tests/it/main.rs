@@ -6,8 +6,11 @@
 )]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in tests")]
 
+mod action;
 mod bad;
 mod branch;
+mod demo;
+mod doctor;
 mod faults;
 mod git;
 mod prove;

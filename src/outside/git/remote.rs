@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::cache::Cache;
-use super::http::Http;
+use super::http::{Http, Service};
 use super::store::Store;
 use super::{GitError, Repo, copy, object_id, smart};
 use crate::name::{CommitId, ObjectId};
@@ -51,6 +51,19 @@ impl Remote {
             Place::Local(repo) => repo.reference(&name)?,
         };
         Ok(tip.map(CommitId))
+    }
+
+    /// Whether pushes are let in at all. What a hook or a rule says of one branch
+    /// shows only in the push.
+    pub fn lets_push(&self) -> Result<(), GitError> {
+        match &self.place {
+            Place::Http(http) => http.greeting(Service::ReceivePack, None).map(|_| ()),
+            // Made without a name where the file system can; gone at once.
+            Place::Local(repo) => tempfile::tempfile_in(repo.common_dir()?.join("objects"))
+                .map(|_| ())
+                .map_err(|e| e.to_string()),
+        }
+        .map_err(|why| self.failed("push to", why))
     }
 
     pub(super) fn fetch(&self, into: &Repo, request: &Request) -> Result<Boundary, GitError> {

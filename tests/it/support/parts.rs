@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
@@ -49,9 +50,17 @@ fn build() -> PathBuf {
     dir
 }
 
-#[expect(clippy::print_stderr, reason = "a build of minutes is worth a word")]
+/// Says it on the real standard error: a test's own is not shown until it fails,
+/// and a build of minutes is worth a word.
+fn say(text: &str) {
+    use std::io::Write as _;
+    let mut stderr = std::io::stderr().lock();
+    writeln!(stderr, "{text}").unwrap();
+}
+
 fn build_one(module: &Path, dir: &Path, name: &str, package: &str) {
-    eprintln!("building the part {name} ({package}) into {}", dir.display());
+    say(&format!("building the part {name} ({package}), once; the first one takes minutes"));
+    let start = Instant::now();
     let new = dir.join(format!("{name}.new"));
     let output = Command::new("go")
         .args(["build", "-mod=readonly", "-trimpath", "-o"])
@@ -67,4 +76,5 @@ fn build_one(module: &Path, dir: &Path, name: &str, package: &str) {
         String::from_utf8_lossy(&output.stderr)
     );
     fs::rename(new, dir.join(name)).unwrap();
+    say(&format!("built the part {name} in {} s, into {}", start.elapsed().as_secs(), dir.display()));
 }
