@@ -1,7 +1,7 @@
 //! `luigi prove`: over a small fleet with every kind of trap, over real fleets,
 //! and that it sees what a catalog forgets.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use luigi::name::{AppKey, CommitId};
@@ -14,8 +14,8 @@ use luigi::run::prove::{oracle, prove};
 use luigi::run::reading::Reader;
 use luigi::run::world::{Options, World};
 
-use crate::support::parts;
-use crate::support::repo::{Scratch, git};
+use crate::support::repo::Scratch;
+use crate::support::{corpus, parts};
 
 const ROOT: &str = "apiVersion: luigi.dev/v1\nkind: Root\nurls: [https://github.com/acme/fleet]\n\
     environments:\n  prod:\n    apps: [clusters/prod/*.yaml]\n";
@@ -204,21 +204,11 @@ fn an_app_that_the_catalog_lacks_is_a_miss() {
     assert!(look(&seen).iter().any(|miss| miss.what == Missed::Phantom));
 }
 
-/// `$LUIGI_CORPUS`, else the folder beside the repository.
-fn corpus(bundle: &str, around: &Path) -> PathBuf {
-    let dir = std::env::var_os("LUIGI_CORPUS").map(PathBuf::from);
-    let dir = dir.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"));
-    let from = dir.join(format!("{bundle}.bundle"));
-    assert!(from.exists(), "no corpus: set LUIGI_CORPUS to the folder that holds {bundle}.bundle");
-    git(around, &["clone", "-q", from.to_str().unwrap(), bundle]);
-    around.join(bundle)
-}
-
 /// The whole history: 38 pairs.
 #[test]
 fn the_whole_history_of_flux2_kustomize_helm_example() {
     let around = tempfile::tempdir().unwrap();
-    let proof = proof(&corpus("flux2-kustomize-helm-example", around.path()), None, &[]);
+    let proof = proof(&corpus::clone("flux2-kustomize-helm-example", around.path()), None, &[]);
     assert_proved(&proof);
     assert_eq!(proof.pairs.len(), 38);
     let totals = proof.totals();
@@ -229,7 +219,7 @@ fn the_whole_history_of_flux2_kustomize_helm_example() {
 #[test]
 fn the_newest_commit_of_home_ops() {
     let around = tempfile::tempdir().unwrap();
-    let proof = proof(&corpus("home-ops", around.path()), Some(1), &[]);
+    let proof = proof(&corpus::clone("home-ops", around.path()), Some(1), &[]);
     assert_proved(&proof);
     let totals = proof.totals();
     assert!(totals.compared.rendered > 80 && totals.excess == 0, "{totals:?}");
@@ -239,7 +229,7 @@ fn the_newest_commit_of_home_ops() {
 #[test]
 fn the_newest_commits_of_phalanx() {
     let around = tempfile::tempdir().unwrap();
-    let proof = proof(&corpus("phalanx", around.path()), Some(2), &["idfdev"]);
+    let proof = proof(&corpus::clone("phalanx", around.path()), Some(2), &["idfdev"]);
     assert_proved(&proof);
     let totals = proof.totals();
     assert!(totals.compared.rendered > 30 && totals.excess == 0, "{totals:?}");

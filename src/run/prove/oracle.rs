@@ -132,8 +132,8 @@ impl Item<'_> {
                 Err(why) => why,
             },
         };
-        let paths = app.map(files::paths).unwrap_or_default();
-        let content = match files::digest(export, &paths)? {
+        let digest = app.map(|app| files::digest(export, app)).transpose()?.flatten();
+        let content = match digest {
             Some(digest) => Content::Files(digest, why),
             None => Content::Nothing(why),
         };
