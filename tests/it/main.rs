@@ -8,6 +8,7 @@
 
 mod bad;
 mod branch;
+mod corpus;
 mod faults;
 mod git;
 mod prove;
