@@ -124,6 +124,40 @@ fn every_change_of_a_small_fleet_is_called() {
     assert_eq!(newest.pairs, proof.pairs[proof.pairs.len() - 1..]);
 }
 
+/// A source of another kind, and an app that is taken from it.
+fn source(tag: &str, more: &str) -> String {
+    format!(
+        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\n\
+         metadata: {{name: elsewhere, namespace: flux-system}}\n\
+         spec: {{url: 'oci://ghcr.io/acme/apps', ref: {{tag: {tag}}}{more}}}\n"
+    )
+}
+
+/// Of an app that is not here, its source is all that there is to see.
+#[test]
+fn a_change_of_a_source_elsewhere_is_called() {
+    let repo = fleet();
+    let from = kustomization("remote", "1h", &[])
+        .replace("{kind: GitRepository, name: fleet}", "{kind: OCIRepository, name: elsewhere}");
+    let path = "clusters/prod/elsewhere.yaml";
+    repo.commit(&[("clusters/prod/remote.yaml", &from), (path, &source("v1", ""))], "one more");
+    let steps: [(&str, &str, usize); 5] = [
+        ("v2", "", 1),
+        ("v2", ", ignore: '*.md'", 1),
+        ("v2", ", ignore: '*.md', layerSelector: {operation: copy}", 1),
+        ("v2", ", ignore: '*.md', layerSelector: {operation: copy}, interval: 3h", 0),
+        ("v2", ", ignore: '*.md', layerSelector: {operation: copy}, secretRef: {name: key}", 0),
+    ];
+    for (tag, more, _) in &steps {
+        repo.commit(&[(path, &source(tag, more))], "a source");
+    }
+    let proof = proof_of_last(&repo, steps.len());
+    assert_proved(&proof);
+    let counts: Vec<(usize, usize)> = proof.pairs.iter().map(|p| (p.called, p.differ)).collect();
+    let expected: Vec<(usize, usize)> = steps.iter().map(|(_, _, n)| (*n, *n)).collect();
+    assert_eq!(counts, expected);
+}
+
 fn proof_of_last(repo: &Scratch, last: usize) -> Proof {
     proof(&repo.path(), Some(last), &[])
 }

@@ -15,6 +15,20 @@ use crate::catalog::doc::at;
 use crate::name::{AppId, Digest};
 use crate::object::yaml;
 
+/// Fields of a Flux source that do not decide what is fetched: how often, for how
+/// long, with which credentials.
+const HOW_FETCHED: [&str; 9] = [
+    "interval",
+    "timeout",
+    "suspend",
+    "secretRef",
+    "certSecretRef",
+    "proxySecretRef",
+    "serviceAccountName",
+    "passCredentials",
+    "accessFrom",
+];
+
 /// Fields of a definition whose change changes nothing that is deployed, as
 /// `docs/luigi-yaml.md` lists them. Not the catalog's own list, on purpose: a
 /// field that it leaves out by mistake shows here.
@@ -40,8 +54,13 @@ pub struct Found {
     pub apps: BTreeMap<AppId, Vec<(Arc<Json>, String)>>,
     /// The data of ConfigMaps and Secrets, by kind, namespace and name. One may
     /// be found several times.
-    pub data: BTreeMap<(String, String, String), BTreeSet<Data>>,
+    pub data: BTreeMap<Key, BTreeSet<Data>>,
+    /// Flux sources, as far as they decide what is fetched.
+    sources: BTreeMap<Key, Vec<Json>>,
 }
+
+/// Kind, namespace and name.
+type Key = (String, String, String);
 
 /// A ConfigMap's or Secret's data.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,8 +99,49 @@ impl Found {
                 let data = data(&kind, &json);
                 self.data.entry((kind, namespace, name)).or_default().insert(data);
             }
+            ("source.toolkit.fluxcd.io" | "source.extensions.fluxcd.io", _) => {
+                let mut spec = json.get_mut("spec").map(Json::take).unwrap_or_default();
+                HOW_FETCHED.iter().for_each(|field| remove(&mut spec, &[field]));
+                let all = self.sources.entry((kind, namespace, name)).or_default();
+                // The same one may be found in a file and in a render of it.
+                if !all.contains(&spec) {
+                    all.push(spec);
+                }
+            }
             _ => {}
         }
+    }
+
+    /// The sources that a definition of that namespace refers to, and those that
+    /// these refer to.
+    pub fn sources(&self, namespace: &str, definition: &Json) -> BTreeMap<String, &[Json]> {
+        let mut out = BTreeMap::new();
+        let mut open = vec![(namespace.to_owned(), definition)];
+        while let Some((namespace, json)) = open.pop() {
+            for (kind, other, name) in references(json) {
+                let other = if other.is_empty() { namespace.clone() } else { other };
+                let found: Vec<(&Key, &Vec<Json>)> = match kind.as_str() {
+                    "ExternalArtifact" => self.generators(&other, &name).collect(),
+                    _ => self.sources.get_key_value(&(kind, other, name)).into_iter().collect(),
+                };
+                for (key, specs) in found {
+                    let (kind, namespace, name) = key;
+                    if out.insert(format!("{kind} {namespace}/{name}"), specs.as_slice()).is_none() {
+                        open.extend(specs.iter().map(|spec| (namespace.clone(), spec)));
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// What makes an artifact of that name.
+    fn generators(&self, namespace: &str, name: &str) -> impl Iterator<Item = (&Key, &Vec<Json>)> {
+        self.sources.iter().filter(move |((kind, place, _), specs)| {
+            let artifacts = specs.iter().filter_map(|spec| spec.get("artifacts")?.as_array()).flatten();
+            let makes = artifacts.filter_map(|one| one.get("name")?.as_str()).any(|other| other == name);
+            kind == "ArtifactGenerator" && place == namespace && makes
+        })
     }
 
     /// Takes all that another found.
@@ -91,6 +151,14 @@ impl Found {
         }
         for (key, set) in other.data {
             self.data.entry(key).or_default().extend(set);
+        }
+        for (key, specs) in other.sources {
+            let all = self.sources.entry(key).or_default();
+            for spec in specs {
+                if !all.contains(&spec) {
+                    all.push(spec);
+                }
+            }
         }
     }
 
@@ -113,6 +181,28 @@ impl Found {
         }
         Ok(())
     }
+}
+
+/// Whatever in a document names another by kind and name, wherever it stands; an
+/// included GitRepository has no kind.
+fn references(json: &Json) -> Vec<Key> {
+    let mut out = Vec::new();
+    let mut open = vec![("", json)];
+    while let Some((field, json)) = open.pop() {
+        match json {
+            Json::Object(map) => {
+                let text = |key: &str| map.get(key).and_then(Json::as_str).unwrap_or("").to_owned();
+                let kind = if field == "repository" { "GitRepository".to_owned() } else { text("kind") };
+                if !kind.is_empty() && !text("name").is_empty() {
+                    out.push((kind, text("namespace"), text("name")));
+                }
+                open.extend(map.iter().map(|(key, value)| (key.as_str(), value)));
+            }
+            Json::Array(items) => open.extend(items.iter().map(|item| ("", item))),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+        }
+    }
+    out
 }
 
 fn data(kind: &str, json: &Json) -> Data {

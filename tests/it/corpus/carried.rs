@@ -55,10 +55,10 @@ impl Root {
         self.git(&["reset", "-q", "--hard"]);
     }
 
-    /// The program, with the render tools.
+    /// The program, with the render tools and a cache.
     fn luigi(&self, args: &[&str]) -> Ran {
         let mut command = Fleet::luigi(&self.dir, args);
-        command.env("LUIGI_TOOLS", parts::tools());
+        command.env("LUIGI_TOOLS", parts::tools()).env("XDG_CACHE_HOME", self.around.path().join("cache"));
         ended(command.spawn().unwrap())
     }
 
