@@ -9,6 +9,7 @@ pub mod argo;
 pub mod chart;
 pub mod closure;
 pub mod doc;
+mod elsewhere;
 mod fixpoint;
 pub mod flux;
 pub mod format;

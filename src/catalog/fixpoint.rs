@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use super::app::{App, Carried, Content, Format, Parent, Unknown};
 use super::doc::Doc;
+use super::elsewhere::with_sources;
 use super::flux::{self, Read};
 use super::format::{Context, Stage};
 use super::job::{Input, Job, Tool};
@@ -347,6 +348,7 @@ impl Fixpoint<'_> {
         for (id, slot) in std::mem::take(&mut self.slots) {
             let slot_values = slot.values_from();
             let mut app = slot.app;
+            app.definition = with_sources(&self.sources, &app, &slot.doc);
             let key = AppKey { environment: self.request.environment.clone(), app: id };
             self.problems.extend(app.content.problems.iter().cloned().map(|p| match p.severity {
                 // A choice made for several apps is said once.

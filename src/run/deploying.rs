@@ -315,7 +315,7 @@ fn stored_plan(
                     "entry {seq} is not an outcome of {environment}: a deploy was under way; take the entry after it"
                 )));
             }
-            let head = then.state.at.commit.ok_or_else(|| {
+            let head = then.commit().ok_or_else(|| {
                 RunError::Usage(format!("nothing was deployed to {environment} at entry {seq}"))
             })?;
             let plan = plan_rollback(now, &then, head)?;
@@ -327,9 +327,7 @@ fn stored_plan(
                 None => ledger::snapshot(&world.repo, tip, from)?,
             };
             let head = then
-                .state
-                .at
-                .commit
+                .commit()
                 .ok_or_else(|| RunError::Usage(format!("the ledger has nothing of {from} to restore")))?;
             let plan = plan_restore(now, &then, head)?.ok_or_else(|| {
                 RunError::Usage(format!("{environment} is not empty; `luigi rollback` changes what is there"))

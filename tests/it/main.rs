@@ -11,6 +11,7 @@ mod bad;
 mod branch;
 mod demo;
 mod doctor;
+mod corpus;
 mod faults;
 mod git;
 mod prove;

@@ -1,5 +1,6 @@
 //! What several integration tests need.
 
+pub mod corpus;
 pub mod git_server;
 pub mod parts;
 pub mod repo;
