@@ -21,6 +21,7 @@ pub mod kustomization;
 pub mod link;
 pub mod luigi_app;
 mod overlay;
+mod parallel;
 mod paths;
 pub mod roots;
 pub mod scope;

@@ -5,6 +5,7 @@
 //! that apps wait for turn up on the way; when nothing more can, what is missing
 //! is assumed or said.
 
+mod contents;
 mod parents;
 mod register;
 mod roots_of;
@@ -13,16 +14,15 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::app::{App, Carried, Content, Format, Parent, Unknown};
+use super::app::{App, Carried, Content, Parent, Unknown};
 use super::doc::Doc;
 use super::elsewhere::with_sources;
-use super::flux::{self, Read};
 use super::format::{Context, Stage};
 use super::job::{Input, Job, Tool};
 use super::kinds::{FluxSources, Kind, kind, misread};
 use super::scope::Scope;
 use super::values::{Named, ValueSources, with_digests};
-use super::{Catalog, Reading, Request, argo, helm_release, job_key, luigi_app, paths, roots};
+use super::{Catalog, Reading, Request, job_key, paths, roots};
 use crate::files::ReadError;
 use crate::name::{AppId, AppKey, Environment, RepoPath};
 use crate::problem::{Code, Place, Problem, Severity};
@@ -157,10 +157,7 @@ impl Fixpoint<'_> {
             self.progress = false;
             self.decide_scope()?;
             let open: Vec<AppId> = self.ids(State::Open);
-            let mut waiting = Vec::new();
-            for id in &open {
-                waiting.extend(self.read_content(id)?);
-            }
+            let waiting = self.read_contents(&open)?;
             for id in self.ids(State::Read) {
                 self.expand(&id)?;
             }
@@ -182,33 +179,6 @@ impl Fixpoint<'_> {
 
     fn ids(&self, state: State) -> Vec<AppId> {
         self.slots.iter().filter(|(_, s)| s.state == state).map(|(id, _)| id.clone()).collect()
-    }
-
-    /// Reads an app's content. Returns the ConfigMaps it waits for.
-    fn read_content(&mut self, id: &AppId) -> Result<Vec<Named>, ReadError> {
-        let Some(slot) = self.slots.get(id) else { return Ok(Vec::new()) };
-        let context = self.context();
-        let content = match slot.app.format {
-            Format::Luigi => luigi_app::read(&context, &slot.app, &slot.doc)?,
-            Format::ArgoApplication => argo::read(&context, &slot.app, &slot.doc)?,
-            Format::FluxHelmRelease => helm_release::read(&context, &slot.app, &slot.doc)?,
-            Format::FluxKustomization => match flux::read(&context, &slot.app, &slot.doc)? {
-                Read::Waits { values } => return Ok(values),
-                Read::Content { content, without } => {
-                    self.without.extend(without);
-                    Some(*content)
-                }
-            },
-        };
-        if let Some(content) = content
-            && let Some(slot) = self.slots.get_mut(id)
-        {
-            slot.app.content = content;
-            slot.app.content.unknown.extend(slot.flaw.clone());
-            slot.state = State::Read;
-            self.progress = true;
-        }
-        Ok(Vec::new())
     }
 
     /// Registers what an app's content defines, if it does.

@@ -2,6 +2,7 @@
 
 use super::args::{Explain, Global, Init};
 use super::output::Output;
+use crate::catalog::doc::Parses;
 use crate::catalog::infer;
 use crate::config;
 use crate::name::Environment;
@@ -13,7 +14,7 @@ use crate::run::world;
 pub fn init(global: &Global, args: &Init, output: &Output) -> Result<u8, RunError> {
     let repo = world::open(&global.directory)?;
     let files = repo.files(repo.head()?)?;
-    let (config, problems) = infer::infer(&files)?;
+    let (config, problems) = infer::infer(&files, &Parses::default())?;
     output.problems(&problems);
     if problems.iter().any(|p| p.severity == Severity::Error) {
         return Ok(exit::PROBLEMS);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::error::RunError;
 use super::world::World;
-use crate::catalog::doc::Parses;
 use crate::catalog::job::Job;
 use crate::catalog::scope::Scope;
 use crate::catalog::{self, Catalog, Rendered, Renders, Request, job_key};
@@ -24,7 +23,6 @@ const MAX_RENDERS: usize = 512;
 pub struct Reader<'w> {
     world: &'w World,
     environments: &'w [Environment],
-    parses: Parses,
     renders: Renders,
     /// What points back at this repository, once it is known.
     scope: Scope,
@@ -38,13 +36,7 @@ impl<'w> Reader<'w> {
 
     /// A reader of some environments only.
     pub fn of(world: &'w World, environments: &'w [Environment]) -> Self {
-        Self {
-            world,
-            environments,
-            parses: Parses::default(),
-            renders: Renders::new(),
-            scope: world.scope.clone(),
-        }
+        Self { world, environments, renders: Renders::new(), scope: world.scope.clone() }
     }
 
     /// Forgets renders when they are many. What they were renders of is not
@@ -92,7 +84,7 @@ impl<'w> Reader<'w> {
     ) -> Result<(Catalog, Vec<(String, Job)>), RunError> {
         let reading = catalog::read(&Request {
             files,
-            parses: &self.parses,
+            parses: &self.world.parses,
             config: &self.world.config,
             environment,
             scope: &self.scope,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::compare::Base;
 use super::error::RunError;
+use crate::catalog::doc::Parses;
 use crate::catalog::infer;
 use crate::catalog::scope::Scope;
 use crate::config::{self, Config};
@@ -56,6 +57,8 @@ pub struct World {
     pub renderer: Renderer,
     /// What was found on the way: notes about the configuration.
     pub problems: Vec<Problem>,
+    /// Every definition parsed so far.
+    pub parses: Parses,
 }
 
 /// Luigi's own cache folder: `LUIGI_CACHE_DIR`, or below the user's.
@@ -76,7 +79,8 @@ impl World {
     /// Reads the configuration at `authority`; without one, infers it there.
     pub fn load(options: &Options, repo: Repo, authority: CommitId) -> Result<Self, RunError> {
         let files = repo.files(authority)?;
-        let (config, config_state, problems) = configuration(options, &files)?;
+        let parses = Parses::default();
+        let (config, config_state, problems) = configuration(options, &files, &parses)?;
         let url = options.repository.clone().or(match repo.remote_name()? {
             Some(name) => repo.remote_url(&name)?,
             None => None,
@@ -105,6 +109,7 @@ impl World {
             url: url.map(|u| crate::catalog::format::without_credentials(&u)),
             renderer,
             problems,
+            parses,
         })
     }
 }
@@ -119,6 +124,7 @@ fn is_hosted(url: &str) -> bool {
 fn configuration(
     options: &Options,
     files: &dyn Files,
+    parses: &Parses,
 ) -> Result<(Config, ConfigState, Vec<Problem>), RunError> {
     if let Some(path) = &options.config {
         let bytes = std::fs::read(path).map_err(|e| RunError::io(format!("read {}", path.display()), e))?;
@@ -142,7 +148,7 @@ fn configuration(
             Ok((config, ConfigState::Committed, problems))
         }
         None => {
-            let (config, mut problems) = infer::infer(files)?;
+            let (config, mut problems) = infer::infer(files, parses)?;
             // A child that cannot be read does not hide the others.
             if config.environments.is_empty() {
                 return Err(RunError::Problems(problems));
