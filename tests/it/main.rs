@@ -10,6 +10,7 @@ mod bad;
 mod branch;
 mod faults;
 mod git;
+mod pins;
 mod prove;
 mod render;
 mod schema;
