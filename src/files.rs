@@ -125,6 +125,27 @@ pub trait Files: Sync {
     }
 }
 
+impl Files for &dyn Files {
+    fn entry(&self, path: &RepoPath) -> Result<Option<Entry>, ReadError> {
+        (**self).entry(path)
+    }
+    fn list(&self, tree: ObjectId) -> Result<Listing, ReadError> {
+        (**self).list(tree)
+    }
+    fn blob(&self, id: ObjectId) -> Result<Arc<[u8]>, ReadError> {
+        (**self).blob(id)
+    }
+    fn size(&self, id: ObjectId) -> Result<usize, ReadError> {
+        (**self).size(id)
+    }
+    fn facts(&self, tree: ObjectId) -> Result<TreeFacts, ReadError> {
+        (**self).facts(tree)
+    }
+    fn blobs(&self, ids: &[ObjectId]) -> Result<Vec<Arc<[u8]>>, ReadError> {
+        (**self).blobs(ids)
+    }
+}
+
 /// A blob's bytes; `None` where it is larger than [`MAX_BLOB`], which is a fault
 /// of that file and must not end the run.
 pub fn bounded(files: &dyn Files, id: ObjectId) -> Result<Option<Arc<[u8]>>, ReadError> {

@@ -18,13 +18,13 @@ use super::app::{App, Carried, Content, Parent, Unknown};
 use super::doc::Doc;
 use super::elsewhere::with_sources;
 use super::format::{Context, Stage};
-use super::job::{Input, Job, Tool};
+use super::job::{Job, Tool};
 use super::kinds::{FluxSources, Kind, kind, misread};
 use super::scope::Scope;
 use super::values::{Named, ValueSources, with_digests};
 use super::{Catalog, Reading, Request, job_key, paths, roots};
 use crate::files::ReadError;
-use crate::name::{AppId, AppKey, Environment, RepoPath};
+use crate::name::{AppId, AppKey, Environment};
 use crate::problem::{Code, Place, Problem, Severity};
 
 /// Parents of parents, at most.
@@ -84,6 +84,7 @@ struct Fixpoint<'a> {
     forced: BTreeSet<AppId>,
     problems: BTreeSet<Problem>,
     pending: BTreeMap<crate::name::Digest, (String, Job)>,
+    wanted: BTreeSet<super::pins::Pin>,
     root_jobs: Vec<(Environment, Job)>,
     /// ConfigMaps that contents were read without.
     without: BTreeSet<Named>,
@@ -112,6 +113,7 @@ pub fn read(request: &Request<'_>) -> Result<Reading, ReadError> {
             forced: BTreeSet::new(),
             problems: BTreeSet::new(),
             pending: BTreeMap::new(),
+            wanted: BTreeSet::new(),
             root_jobs: Vec::new(),
             without: BTreeSet::new(),
             late,
@@ -148,6 +150,7 @@ impl Fixpoint<'_> {
             scope: &self.scope,
             sources: &self.sources,
             values: &self.values,
+            pins: self.request.pins,
             stage: self.stage,
         }
     }
@@ -165,6 +168,10 @@ impl Fixpoint<'_> {
                 continue;
             }
             if !self.pending.is_empty() {
+                return Ok(());
+            }
+            self.wanted.extend(self.request.pins.take_wanted());
+            if !self.wanted.is_empty() {
                 return Ok(());
             }
             if self.search_values(waiting)? {
@@ -217,8 +224,9 @@ impl Fixpoint<'_> {
         let mut done = true;
         for job in &content.jobs {
             if let Tool::Plain(plain) = &job.tool {
-                for (path, blob) in roots::plain_files(self.request.files, job, plain)? {
-                    let parsed = self.request.parses.get(self.request.files, &path, blob)?;
+                let files = self.request.files_of(job);
+                for (path, blob) in roots::plain_files(&*files, job, plain)? {
+                    let parsed = self.request.parses.get(&*files, &path, blob)?;
                     self.problems.extend(parsed.1.iter().cloned());
                     for doc in &parsed.0 {
                         self.register(doc, Rank::Plain, &parent, depth);
@@ -228,7 +236,7 @@ impl Fixpoint<'_> {
                 // Whoever deploys it is told; nothing is hidden here.
             } else {
                 match self.rendered(&id.to_string(), job, &place) {
-                    Some(docs) => self.register_rendered(&docs, &job.inputs, &parent, depth, &place)?,
+                    Some(docs) => self.register_rendered(&docs, job, &parent, depth, &place)?,
                     None => done = false,
                 }
             }
@@ -274,12 +282,12 @@ impl Fixpoint<'_> {
     fn register_rendered(
         &mut self,
         objects: &[crate::object::Object],
-        inputs: &BTreeMap<RepoPath, Input>,
+        job: &Job,
         parent: &Parent,
         depth: usize,
         place: &Place,
     ) -> Result<(), ReadError> {
-        let raw = roots::raw_places(self.request, inputs)?;
+        let raw = roots::raw_places(self.request, job)?;
         for object in objects {
             let key = (object.key.kind.clone(), object.key.name.clone());
             let doc = match raw.get(&key) {
@@ -333,6 +341,7 @@ impl Fixpoint<'_> {
         Ok(Reading {
             catalog: Catalog { apps, problems, roots: self.root_jobs },
             pending: self.pending.into_values().collect(),
+            wanted: self.wanted,
             scope: self.scope,
         })
     }

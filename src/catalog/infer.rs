@@ -15,6 +15,7 @@ use super::doc::{Doc, Parses};
 use super::format::{Context, Stage};
 use super::job::Input;
 use super::kinds::{FluxSources, Kind, kind, may_define_apps};
+use super::pins::Pins;
 use super::scope::{PathHere, Scope, most_named};
 use super::values::ValueSources;
 use super::{argo, flux, luigi_app};
@@ -154,6 +155,7 @@ impl Survey<'_> {
         let config = Config::default();
         let scope = self.scope(&sources)?;
         let environment = Environment::unnamed();
+        let pins = Pins::default();
         let context = Context {
             files: self.files,
             parses: self.parses,
@@ -162,6 +164,7 @@ impl Survey<'_> {
             scope: &scope,
             sources: &sources,
             values: &maps,
+            pins: &pins,
             stage: Stage::Settled,
         };
         let has = |wanted: Format| self.docs.iter().any(|d| kind(d) == Kind::App(wanted));

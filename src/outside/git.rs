@@ -13,6 +13,7 @@ mod facts;
 mod fetch;
 mod history;
 mod http;
+mod pin;
 mod receive;
 mod remote;
 mod smart;

@@ -7,7 +7,7 @@ use super::error::RunError;
 use super::world::World;
 use crate::catalog::job::Job;
 use crate::catalog::scope::Scope;
-use crate::catalog::{self, Catalog, Rendered, Renders, Request, job_key};
+use crate::catalog::{self, Catalog, Reading, Rendered, Renders, Request, job_key};
 use crate::files::Files;
 use crate::name::{Digest, Environment};
 use crate::outside::render::Outcome;
@@ -56,15 +56,16 @@ impl<'w> Reader<'w> {
             let mut pending: Vec<(String, Job)> = Vec::new();
             let mut waiting = Vec::new();
             for environment in open {
-                let (found, jobs) = self.read(files, &environment)?;
-                if jobs.is_empty() {
-                    out.absorb(found);
+                let reading = self.read(files, &environment)?;
+                if reading.pending.is_empty() && reading.wanted.is_empty() {
+                    out.absorb(reading.catalog);
                 } else {
-                    pending.extend(jobs);
+                    pending.extend(reading.pending);
+                    super::pins::answer(self.world, reading.wanted);
                     waiting.push(environment);
                 }
             }
-            if pending.is_empty() {
+            if waiting.is_empty() {
                 out.problems.sort();
                 out.problems.dedup();
                 return Ok(out);
@@ -77,11 +78,7 @@ impl<'w> Reader<'w> {
         Ok(out)
     }
 
-    fn read(
-        &mut self,
-        files: &dyn Files,
-        environment: &Environment,
-    ) -> Result<(Catalog, Vec<(String, Job)>), RunError> {
+    fn read(&mut self, files: &dyn Files, environment: &Environment) -> Result<Reading, RunError> {
         let reading = catalog::read(&Request {
             files,
             parses: &self.world.parses,
@@ -90,9 +87,10 @@ impl<'w> Reader<'w> {
             scope: &self.scope,
             hints: &self.world.hints,
             renders: &self.renders,
+            pins: &self.world.pins,
         })?;
-        self.scope = reading.scope;
-        Ok((reading.catalog, reading.pending))
+        self.scope = reading.scope.clone();
+        Ok(reading)
     }
 
     fn render(&mut self, files: &dyn Files, pending: Vec<(String, Job)>) {
@@ -104,7 +102,7 @@ impl<'w> Reader<'w> {
             }
         }
         let outcomes =
-            super::rendering::parallel(&jobs, |(_, name, job)| self.world.renderer.render(files, job, name));
+            super::rendering::parallel(&jobs, |(_, name, job)| self.world.render(files, job, name));
         for ((key, _, _), outcome) in jobs.into_iter().zip(outcomes) {
             let rendered: Rendered = match outcome {
                 Outcome::Objects(objects) => Ok(Arc::new(objects)),

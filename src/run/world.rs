@@ -7,6 +7,7 @@ use super::compare::Base;
 use super::error::RunError;
 use crate::catalog::doc::Parses;
 use crate::catalog::infer;
+use crate::catalog::pins::Pins;
 use crate::catalog::scope::Scope;
 use crate::config::{self, Config};
 use crate::files::{EntryKind, Files, bounded};
@@ -55,6 +56,8 @@ pub struct World {
     pub url: Option<String>,
     /// What renders.
     pub renderer: Renderer,
+    /// What pins mean, looked up once for the whole run.
+    pub pins: Pins,
     /// What was found on the way: notes about the configuration.
     pub problems: Vec<Problem>,
     /// Every definition parsed so far.
@@ -108,6 +111,7 @@ impl World {
             hints,
             url: url.map(|u| crate::catalog::format::without_credentials(&u)),
             renderer,
+            pins: Pins::default(),
             problems,
             parses,
         })

@@ -14,6 +14,7 @@ mod doctor;
 mod corpus;
 mod faults;
 mod git;
+mod pins;
 mod prove;
 mod render;
 mod schema;

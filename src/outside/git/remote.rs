@@ -98,15 +98,21 @@ impl Repo {
     pub fn remote(&self) -> Result<Option<Remote>, GitError> {
         let Some(name) = self.remote_name()? else { return Ok(None) };
         let Some(url) = self.remote_url(&name)? else { return Ok(None) };
+        self.remote_at(name, &url).map(Some)
+    }
+
+    /// The repository behind a URL, asked with the headers that this one's
+    /// configuration has for it.
+    pub fn remote_at(&self, name: String, url: &str) -> Result<Remote, GitError> {
         let wrong = |why: String| GitError::RemoteUnusable { remote: name.clone(), why };
         let place = if url.starts_with("https://") || url.starts_with("http://") {
             let headers = self.with(|repo| {
                 let config =
                     repo.config().map_err(|e| GitError::failed("read the configuration", &e.message()));
-                Ok::<_, GitError>(super::http::extra_headers(&config?, &url))
+                Ok::<_, GitError>(super::http::extra_headers(&config?, url))
             })??;
-            Place::Http(Arc::new(Http::new(&url, &headers).map_err(wrong)?))
-        } else if let Some(path) = self.local_path(&url) {
+            Place::Http(Arc::new(Http::new(url, &headers).map_err(wrong)?))
+        } else if let Some(path) = self.local_path(url) {
             let store = Store::new(local_git_dir(&path).map_err(wrong)?, Cache::none());
             Place::Local(Self { store: Arc::new(store), work_dir: None })
         } else {
@@ -115,7 +121,7 @@ impl Repo {
                     .into(),
             ));
         };
-        Ok(Some(Remote { name, place }))
+        Ok(Remote { name, place })
     }
 
     /// A remote's URL as a path; `None` for `ssh://` and `user@host:path`.

@@ -120,6 +120,10 @@ impl Item<'_> {
             Item::App(key, app) => (key.app.to_string(), app.content.jobs.as_slice(), Some(*app)),
         };
         let known = app.map(|app| app.content.not_rendered.join(", ")).filter(|why| !why.is_empty());
+        // What lies at a pin is in no export of this commit: the definition says it all.
+        if jobs.iter().any(|job| job.at.is_some()) {
+            return Ok((Content::Nothing("it is pinned to another commit".to_owned()), Found::default()));
+        }
         let why = match known {
             Some(why) => why,
             None if jobs.is_empty() => app.map_or_else(String::new, broken),
