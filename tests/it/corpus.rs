@@ -43,7 +43,7 @@ impl Read {
     /// What these apps come to: their objects as canonical text, or why not.
     fn renders(&self, wanted: impl Fn(&AppKey) -> bool) -> BTreeMap<AppKey, Result<Vec<String>, String>> {
         let apps: Vec<_> = self.catalog.apps.values().filter(|app| wanted(&app.key)).collect();
-        let renders = rendering::apps(&self.world.renderer, &self.files, &apps, &|_| {});
+        let renders = rendering::apps(&self.world, &self.files, &apps, &|_| {});
         let shown = |render| match render {
             AppRender::Objects(objects, _) => Ok(texts(objects)),
             AppRender::NotRendered(why) => Err(why.join("; ")),

@@ -80,7 +80,9 @@ impl Found {
         if kind.ends_with("List")
             && let Some(Json::Array(items)) = json.get_mut("items").map(Json::take)
         {
-            items.into_iter().for_each(|item| self.take(item, by));
+            for item in items {
+                self.take(item, by);
+            }
             return;
         }
         let group = version.split_once('/').map_or("", |(group, _)| group);
@@ -89,7 +91,9 @@ impl Found {
             | ("argoproj.io", "Application")
             | ("kustomize.toolkit.fluxcd.io", "Kustomization")
             | ("helm.toolkit.fluxcd.io", "HelmRelease") => {
-                WITHOUT_EFFECT.iter().for_each(|path| remove(&mut json, path));
+                for path in WITHOUT_EFFECT {
+                    remove(&mut json, path);
+                }
                 // A name that nothing can have is a problem that the catalog names.
                 if let Ok(id) = AppId::new(&kind, &namespace, &name) {
                     self.apps.entry(id).or_default().push((Arc::new(json), by.to_owned()));
@@ -101,7 +105,9 @@ impl Found {
             }
             ("source.toolkit.fluxcd.io" | "source.extensions.fluxcd.io", _) => {
                 let mut spec = json.get_mut("spec").map(Json::take).unwrap_or_default();
-                HOW_FETCHED.iter().for_each(|field| remove(&mut spec, &[field]));
+                for field in HOW_FETCHED {
+                    remove(&mut spec, &[field]);
+                }
                 let all = self.sources.entry((kind, namespace, name)).or_default();
                 // The same one may be found in a file and in a render of it.
                 if !all.contains(&spec) {
