@@ -5,6 +5,7 @@
 
 pub mod git;
 pub mod host;
+pub mod owner;
 pub mod render;
 pub mod sandbox;
 

@@ -65,6 +65,9 @@ pub struct Step {
     pub not_rendered: Vec<String>,
     /// Versions of its remote inputs, as `what@revision`.
     pub pins: Vec<String>,
+    /// The commit that the objects are of, where that is not the plan's: what is
+    /// put back keeps its own.
+    pub revision: Option<CommitId>,
 }
 
 /// The digest of a plan: SHA-256 of the canonical JSON of the environment and

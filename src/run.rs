@@ -7,6 +7,7 @@ pub mod compare;
 pub mod deploying;
 pub mod error;
 pub mod ledger;
+pub mod pins;
 pub mod planning;
 pub mod prove;
 pub mod reading;

@@ -92,10 +92,16 @@ impl<'a> Closure<'a> {
                 Ok(Found { real, what: What::Blob(id) })
             }
             Some(Entry { id, kind: EntryKind::Directory }) => Ok(Found { real, what: What::Tree(id) }),
+            // In a real folder there is no link on the way to what is not there.
+            None if self.is_folder(&real.parent())? => Ok(Found { real, what: What::Absent }),
             Some(Entry { kind: EntryKind::Link | EntryKind::Submodule, .. }) | None => {
                 self.follow(real, place)
             }
         }
+    }
+
+    fn is_folder(&self, path: &RepoPath) -> Result<bool, ReadError> {
+        Ok(self.files.entry(path)?.is_some_and(|entry| entry.kind == EntryKind::Directory))
     }
 
     /// Walks a path component by component, following links.

@@ -2,7 +2,7 @@
 //!
 //! Keeps the places of a raw file; a rendered document has only its parent's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value as Json;
@@ -19,7 +19,7 @@ const MAX_LISTS: usize = 8;
 #[derive(Debug)]
 pub struct Doc {
     /// Its value.
-    pub json: Json,
+    pub json: Arc<Json>,
     /// The same with places, when it was read from a file.
     node: Option<Node>,
     /// The whole document's place.
@@ -30,17 +30,23 @@ pub struct Doc {
 impl Doc {
     /// A document from a file.
     pub fn raw(file: &str, node: Node) -> Self {
-        Self { json: node.to_json(), place: node.place(file), node: Some(node), definition: OnceLock::new() }
+        Self {
+            json: Arc::new(node.to_json()),
+            place: node.place(file),
+            node: Some(node),
+            definition: OnceLock::new(),
+        }
     }
 
     /// A document that a parent rendered; `place` is the parent's.
     pub fn rendered(json: Json, place: Place) -> Self {
-        Self { json, node: None, place, definition: OnceLock::new() }
+        Self { json: Arc::new(json), node: None, place, definition: OnceLock::new() }
     }
 
     /// A document that a parent rendered from a raw one, whose places it keeps.
     pub fn rendered_from(json: Json, raw: &Self) -> Self {
-        Self { json, node: raw.node.clone(), place: raw.place.clone(), definition: OnceLock::new() }
+        let (node, place) = (raw.node.clone(), raw.place.clone());
+        Self { json: Arc::new(json), node, place, definition: OnceLock::new() }
     }
 
     /// The document with places; `None` for a rendered one.
@@ -52,7 +58,10 @@ impl Doc {
     /// fills in, and the fields of [`WITHOUT_EFFECT`].
     pub fn definition(&self) -> Arc<Json> {
         Arc::clone(self.definition.get_or_init(|| {
-            let mut json = self.json.clone();
+            if !WITHOUT_EFFECT.iter().any(|path| has(&self.json, path)) {
+                return Arc::clone(&self.json);
+            }
+            let mut json = Json::clone(&self.json);
             for path in WITHOUT_EFFECT {
                 remove(&mut json, path);
             }
@@ -140,6 +149,11 @@ pub const WITHOUT_EFFECT: [&[&str]; 12] = [
     &["spec", "revisionHistoryLimit"],
 ];
 
+/// Whether something is at a path of keys, `null` included.
+fn has(json: &Json, path: &[&str]) -> bool {
+    path.iter().try_fold(json, |value, key| value.get(*key)).is_some()
+}
+
 fn remove(json: &mut Json, path: &[&str]) {
     let Some((last, before)) = path.split_last() else { return };
     let mut value = json;
@@ -157,22 +171,38 @@ fn remove(json: &mut Json, path: &[&str]) {
 /// A file's documents and what is wrong with it.
 type Parsed = Arc<(Vec<Arc<Doc>>, Vec<Problem>)>;
 
-/// Every file parsed so far, by path and blob: the second commit, and the second
+/// Every file parsed so far, by blob and path: the second commit, and the second
 /// round of the fixpoint, find most of theirs here.
 #[derive(Debug, Default)]
 pub struct Parses {
-    by_blob: Mutex<BTreeMap<(ObjectId, RepoPath), Parsed>>,
+    by_blob: Mutex<ByBlob>,
     defining_trees: Mutex<BTreeMap<ObjectId, bool>>,
+}
+
+/// Few blobs stand at more than one path. Nothing comes out in this order.
+#[derive(Debug, Default)]
+struct ByBlob(HashMap<ObjectId, Vec<(RepoPath, Parsed)>>);
+
+impl ByBlob {
+    fn get(&self, id: ObjectId, path: &RepoPath) -> Option<&Parsed> {
+        self.0.get(&id)?.iter().find(|(at, _)| at == path).map(|(_, parsed)| parsed)
+    }
+
+    fn insert(&mut self, id: ObjectId, path: RepoPath, parsed: Parsed) {
+        if self.get(id, &path).is_none() {
+            self.0.entry(id).or_default().push((path, parsed));
+        }
+    }
 }
 
 impl Parses {
     /// The documents of one file.
     pub fn get(&self, files: &dyn Files, path: &RepoPath, id: ObjectId) -> Result<Parsed, ReadError> {
-        if let Some(found) = self.lock().get(&(id, path.clone())) {
+        if let Some(found) = self.lock().get(id, path) {
             return Ok(Arc::clone(found));
         }
         let parsed = read(files, path, id)?;
-        self.lock().insert((id, path.clone()), Arc::clone(&parsed));
+        self.lock().insert(id, path.clone(), Arc::clone(&parsed));
         Ok(parsed)
     }
 
@@ -180,7 +210,7 @@ impl Parses {
     pub fn warm(&self, files: &dyn Files, wanted: &[(RepoPath, ObjectId)]) -> Result<(), ReadError> {
         let missing: Vec<&(RepoPath, ObjectId)> = {
             let known = self.lock();
-            wanted.iter().filter(|(path, id)| !known.contains_key(&(*id, path.clone()))).collect()
+            wanted.iter().filter(|(path, id)| known.get(*id, path).is_none()).collect()
         };
         if missing.len() < 64 {
             return Ok(());
@@ -195,15 +225,9 @@ impl Parses {
                         let ids: Vec<ObjectId> = chunk.iter().map(|(_, id)| *id).collect();
                         let Ok(blobs) = files.blobs(&ids) else {
                             // One that is too large must not keep the others from being read.
-                            let each = |(path, id): &&(RepoPath, ObjectId)| {
-                                Ok(((*id, path.clone()), read(files, path, *id)?))
-                            };
-                            return chunk.iter().map(each).collect();
+                            return chunk.iter().map(|(path, id)| read(files, path, *id)).collect();
                         };
-                        let parsed = chunk
-                            .iter()
-                            .zip(blobs)
-                            .map(|((path, id), blob)| ((*id, path.clone()), parse(path, &blob)));
+                        let parsed = chunk.iter().zip(blobs).map(|((path, _), blob)| parse(path, &blob));
                         Ok(parsed.collect())
                     })
                 })
@@ -213,8 +237,11 @@ impl Parses {
                 .map(|t| t.join().unwrap_or_else(|_| Err(ReadError::new("definitions", "a reader stopped"))))
                 .collect()
         });
-        for result in results {
-            self.lock().extend(result?);
+        for (chunk, result) in missing.chunks(part).zip(results) {
+            let mut known = self.lock();
+            for ((path, id), parsed) in chunk.iter().zip(result?) {
+                known.insert(*id, path.clone(), parsed);
+            }
         }
         Ok(())
     }
@@ -238,7 +265,7 @@ impl Parses {
         self.defining_trees.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(ObjectId, RepoPath), Parsed>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, ByBlob> {
         self.by_blob.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

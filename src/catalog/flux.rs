@@ -16,6 +16,7 @@ use super::format::{Context, Header, Stage, content, depends_on, job, kustomize,
 use super::job::{Mount, Substitute, UnknownVariable};
 use super::kustomization::FILE_NAMES;
 use super::overlay;
+use super::pins::Pin;
 use super::scope::Meaning;
 use super::values::{self, Named};
 use crate::files::{EntryKind, Next, ReadError, find, walk};
@@ -58,6 +59,8 @@ pub enum Origin {
         what: String,
         /// Tag, commit, range or branch.
         revision: String,
+        /// The pin, where it is one.
+        pin: Option<Pin>,
     },
     /// Not known yet.
     Wait,
@@ -83,13 +86,20 @@ pub fn origin(context: &Context<'_>, kind: &str, namespace: &str, name: &str) ->
         .to_owned();
     if kind != "GitRepository" {
         let what = if url.is_empty() { format!("{kind} {namespace}/{name}") } else { url };
-        return Origin::Elsewhere { what, revision };
+        return Origin::Elsewhere { what, revision, pin: None };
     }
     match context.scope.meaning(&url, &revision) {
         Meaning::Here => Origin::Here(includes(context, source, namespace)),
         Meaning::Undecided if context.stage == Stage::Searching => Origin::Wait,
         Meaning::Undecided | Meaning::Elsewhere | Meaning::OwnHistory => {
-            Origin::Elsewhere { what: url, revision }
+            // A range and a branch float: they are not followed.
+            let exact = ["commit", "tag"]
+                .iter()
+                .find_map(|key| reference.and_then(|r| at(r, &[key])).and_then(Json::as_str));
+            let meaning = context.scope.meaning(&url, &revision);
+            let pin =
+                exact.filter(|exact| *exact == revision).and_then(|exact| Pin::of(meaning, &url, exact));
+            Origin::Elsewhere { what: url, revision, pin }
         }
     }
 }
@@ -218,8 +228,9 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadErr
             mounts
         }
         Origin::Wait => return Ok(Read::Waits { values: Vec::new() }),
-        Origin::Elsewhere { what, revision } => {
-            return Ok(Read::content(elsewhere(&what, &revision)));
+        Origin::Elsewhere { what, revision, pin } => {
+            let Some(pin) = pin else { return Ok(Read::content(elsewhere(&what, &revision))) };
+            return at_pin(context, doc, (&what, &pin), (&path, own), &place);
         }
         Origin::Nowhere => {
             let exists = matches!(context.closure(&[]).locate(&path, &place)?.what, What::Tree(_));
@@ -243,6 +254,40 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadErr
         return Ok(Read::Waits { values: missing });
     }
     let mut content = kustomization(context, doc, &path, &mounts, substitute, &place)?;
+    content.problems.extend(notes);
+    Ok(Read::Content { content: Box::new(content), without: missing })
+}
+
+/// The content at a pin. It is no file of the compared commit: a difference shows
+/// in the pin.
+fn at_pin(
+    context: &Context<'_>,
+    doc: &Doc,
+    (what, pin): (&str, &Pin),
+    (path, own): (&RepoPath, &str),
+    place: &Place,
+) -> Result<Read, ReadError> {
+    let pinned = match context.pinned(Some(pin)) {
+        None => return Ok(Read::Waits { values: Vec::new() }),
+        Some(Ok(pinned)) => pinned,
+        Some(Err(why)) => {
+            let mut content = elsewhere(what, &pin.revision);
+            content.not_rendered.iter_mut().for_each(|said| *said = format!("{said}: {why}"));
+            return Ok(Read::content(content));
+        }
+    };
+    let mut notes = Vec::new();
+    let (substitute, missing) = substitution(context, doc, own, &mut notes);
+    if !missing.is_empty() && context.stage == Stage::Searching {
+        return Ok(Read::Waits { values: missing });
+    }
+    let there = Context { files: &*pinned.files, ..*context };
+    let mut content = kustomization(&there, doc, path, &[], substitute, place)?;
+    for job in &mut content.jobs {
+        job.at = Some(pinned.at.clone());
+    }
+    content.inputs.clear();
+    content.remotes.push(remote(what, &pin.revision));
     content.problems.extend(notes);
     Ok(Read::Content { content: Box::new(content), without: missing })
 }

@@ -91,7 +91,7 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Option<Conten
             }
             Ok(Some(content))
         }
-        Origin::Elsewhere { what, revision } => {
+        Origin::Elsewhere { what, revision, pin: _ } => {
             let revision = if by_reference || version.is_empty() { revision } else { version.to_owned() };
             Ok(Some(named_chart(&what, chart, &revision)))
         }

@@ -103,6 +103,7 @@ fn step(
         deletes,
         not_rendered,
         pins: parts.apps.get(key).map_or_else(Vec::new, pins),
+        revision: None,
     }
 }
 

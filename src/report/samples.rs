@@ -45,6 +45,7 @@ fn step(name: &str, action: Action, change: ChangeKind, reason: Reason) -> Step 
         deletes: Vec::new(),
         not_rendered: Vec::new(),
         pins: Vec::new(),
+        revision: None,
     }
 }
 

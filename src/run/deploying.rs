@@ -1,6 +1,7 @@
 //! Deploy, roll back, restore: plan against the ledger, decide, carry out,
 //! record. Every run that gets as far as a plan leaves a record.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,12 +10,14 @@ use super::error::RunError;
 use super::ledger::{self, Context, Direction, Ended, Request, Who};
 use super::planning::{self, Against, Ask, Planned};
 use super::world::World;
+use crate::affected::Affected;
 use crate::catalog::Completeness;
 use crate::deploy::Event;
 use crate::ledger::plans::{Snapshot, plan_restore, plan_rollback};
 use crate::ledger::{EnvironmentState, Extent};
 use crate::name::{AppKey, CommitId, Digest, Environment};
 use crate::outside::branch::Branch;
+use crate::outside::git::Repo;
 use crate::outside::host;
 use crate::plan::Plan;
 use crate::policy::{self, ConfigState, Decision, Facts};
@@ -142,6 +145,14 @@ pub fn plan_deployed(
     planning::plan(world, &mut comparison, environment, Some(snapshot), Against::Ledger, ask)
 }
 
+/// What became of a deploy.
+pub struct Deployed {
+    /// Its record.
+    pub record: Record,
+    /// Who was affected, stepless apps included.
+    pub affected: BTreeMap<AppKey, Affected>,
+}
+
 /// Deploys one commit to one environment.
 pub fn deploy(
     world: &World,
@@ -149,7 +160,7 @@ pub fn deploy(
     head: CommitId,
     earlier: &[(Environment, CommitId)],
     order: &Order<'_>,
-) -> Result<Record, RunError> {
+) -> Result<Deployed, RunError> {
     let ledger = Ledger::open(world)?;
     let mut why = String::new();
     for _ in 0..MAX_PLANS {
@@ -181,13 +192,15 @@ pub fn deploy(
         record.phases.push(phase("plan", started));
         let context = Parts { world, ledger: &ledger, order, environment };
         let exit = planned.exit_code();
+        let affected = planned.affected;
         let approved = match planned.verdict {
             Ok(approved) => approved,
             Err(denied) => {
                 let kind = if denied.is_about_files() { OutcomeKind::Problems } else { OutcomeKind::Denied };
                 let message = denied.problems.first().map_or_else(String::new, |p| p.message.clone());
                 debug_assert_eq!(exit, kind.exit_code());
-                return context.append(record, outcome(kind, message));
+                let record = context.append(record, outcome(kind, message))?;
+                return Ok(Deployed { record, affected });
             }
         };
         let extent = if order.apps.is_empty() { Extent::Environment } else { Extent::Selection };
@@ -200,7 +213,7 @@ pub fn deploy(
             record,
         };
         match context.deploy(request)? {
-            Ended::Finished(record) => return Ok(*record),
+            Ended::Finished(record) => return Ok(Deployed { record: *record, affected }),
             Ended::Replan(reason) => {
                 (order.say)(&format!("{environment}: planning again: {reason}"));
                 why = reason;
@@ -302,7 +315,7 @@ fn stored_plan(
                     "entry {seq} is not an outcome of {environment}: a deploy was under way; take the entry after it"
                 )));
             }
-            let head = then.state.at.commit.ok_or_else(|| {
+            let head = then.commit().ok_or_else(|| {
                 RunError::Usage(format!("nothing was deployed to {environment} at entry {seq}"))
             })?;
             let plan = plan_rollback(now, &then, head)?;
@@ -314,9 +327,7 @@ fn stored_plan(
                 None => ledger::snapshot(&world.repo, tip, from)?,
             };
             let head = then
-                .state
-                .at
-                .commit
+                .commit()
                 .ok_or_else(|| RunError::Usage(format!("the ledger has nothing of {from} to restore")))?;
             let plan = plan_restore(now, &then, head)?.ok_or_else(|| {
                 RunError::Usage(format!("{environment} is not empty; `luigi rollback` changes what is there"))
@@ -358,7 +369,7 @@ impl Parts<'_> {
             patience: Duration::from_secs(20),
             on_failure: deploy.on_failure,
             on_crash: deploy.on_crash,
-            is_ancestor: &|a, b| repo.is_ancestor(a, b).ok(),
+            is_ancestor: &|a, b| is_ancestor(repo, a, b),
             progress: &|event| (self.order.progress)(self.environment, event),
         };
         Ok(f(&context)?)
@@ -371,6 +382,16 @@ impl Parts<'_> {
     fn append(&self, record: Record, outcome: Outcome) -> Result<Record, RunError> {
         self.with(|context| ledger::append(context, record, outcome))
     }
+}
+
+/// Whether one commit is part of another. History that a shallow clone lacks is
+/// fetched before the answer is that nobody knows.
+fn is_ancestor(repo: &Repo, a: CommitId, b: CommitId) -> Option<bool> {
+    let ask_again = |_| {
+        repo.complete_history(&[a, b])?;
+        repo.is_ancestor(a, b)
+    };
+    repo.is_ancestor(a, b).or_else(ask_again).ok()
 }
 
 fn outcome(verdict: OutcomeKind, message: impl Into<String>) -> Outcome {
@@ -436,8 +457,7 @@ pub fn record(
             version: env!("CARGO_PKG_VERSION").to_owned(),
             renderers: renderers
                 .iter()
-                .filter(|(_, version)| !version.is_empty())
-                .map(|(name, version)| format!("{name} {version}"))
+                .filter_map(|(name, version)| Some(format!("{name} {}", (*version)?)))
                 .collect(),
         },
     }

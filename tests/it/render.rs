@@ -24,6 +24,7 @@ pub fn path(text: &str) -> RepoPath {
 pub fn job(files: &dyn Files, tool: Tool) -> Job {
     let top = files.entry(&RepoPath::root()).unwrap().unwrap();
     Job {
+        at: None,
         inputs: BTreeMap::from([(RepoPath::root(), Input::Tree(top.id))]),
         mounts: Vec::new(),
         tool,

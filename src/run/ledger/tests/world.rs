@@ -168,6 +168,7 @@ impl World {
                     deletes: Vec::new(),
                     not_rendered: Vec::new(),
                     pins: Vec::new(),
+                    revision: None,
                 }
             })
             .collect();
