@@ -14,6 +14,7 @@ mod fixpoint;
 pub mod flux;
 pub mod format;
 pub mod helm_release;
+mod ignore;
 pub mod infer;
 pub mod job;
 pub mod kinds;
