@@ -14,14 +14,14 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::app::{App, Carried, Content, Parent, Unknown};
+use super::app::{App, Carried, Parent, Unknown};
 use super::doc::Doc;
 use super::format::{Context, Stage};
 use super::job::{Input, Job, Tool};
 use super::kinds::{FluxSources, Kind, kind, misread};
 use super::scope::Scope;
 use super::values::{Named, ValueSources, with_digests};
-use super::{Catalog, Reading, Request, job_key, paths, roots};
+use super::{Catalog, Reading, Request, job_key, roots};
 use crate::files::ReadError;
 use crate::name::{AppId, AppKey, Environment, RepoPath};
 use crate::problem::{Code, Place, Problem, Severity};
@@ -121,7 +121,7 @@ pub fn read(request: &Request<'_>) -> Result<Reading, ReadError> {
         fixpoint.run()?;
         if !fixpoint.restart {
             match fixpoint.lost() {
-                None => return fixpoint.finish(),
+                None => return Ok(fixpoint.finish()),
                 Some(lost) => (ranks, pinned) = lost,
             }
             late = fixpoint.late;
@@ -191,7 +191,7 @@ impl Fixpoint<'_> {
             return Ok(());
         }
         let (place, depth) = (slot.app.place.clone(), slot.depth + 1);
-        let content: Content = slot.app.content.clone();
+        let content = Arc::clone(&slot.app.content);
         let broken = content.problems.iter().any(|p| p.severity == Severity::Error);
         if depth > MAX_DEPTH {
             let message = format!("{id} is {depth} parents deep");
@@ -312,7 +312,7 @@ impl Fixpoint<'_> {
         }
     }
 
-    fn finish(mut self) -> Result<Reading, ReadError> {
+    fn finish(mut self) -> Reading {
         let mut apps = BTreeMap::new();
         for (id, slot) in std::mem::take(&mut self.slots) {
             let slot_values = slot.values_from();
@@ -324,14 +324,13 @@ impl Fixpoint<'_> {
                 Severity::Error | Severity::Warning => p.of(&key),
             }));
             app.definition = with_digests(&self.values, app.format, &slot_values, &app.definition);
-            app.content.around = paths::around(self.request.files, &app)?;
             apps.insert(key, app);
         }
         let problems = self.problems.into_iter().collect();
-        Ok(Reading {
+        Reading {
             catalog: Catalog { apps, problems, roots: self.root_jobs },
             pending: self.pending.into_values().collect(),
             scope: self.scope,
-        })
+        }
     }
 }
