@@ -116,15 +116,13 @@ impl<'a> Closure<'a> {
         }
     }
 
-    /// Whether no tool but the reading of plain files is for this folder, and no file
-    /// of the content can come to stand in it from elsewhere.
+    /// Whether no file in this folder, or mounted into it, asks for a tool.
     pub fn is_plain(&self, folder: ObjectId) -> Result<bool, ReadError> {
         Ok(self.mounts.is_empty() && !self.files.facts(folder)?.has_tool_file)
     }
 
     fn submodule(&mut self, at: &RepoPath, place: &Place) {
-        let why = format!("{at} is a submodule");
-        self.unknown.insert(Unknown { place: place.clone(), why });
+        self.unknown.insert(Unknown { place: place.clone(), why: format!("{at} is a submodule") });
     }
 
     /// Takes a file, or nothing, as an input.

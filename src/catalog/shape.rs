@@ -259,7 +259,8 @@ fn fits(json: &Json, form: Form) -> bool {
 fn wrong(doc: &Doc, json: &Json, path: &[&str], form: Form, found: &mut Vec<Problem>) {
     let want = match form {
         Texts if json.is_object() => {
-            for (key, value) in json.as_object().into_iter().flatten().filter(|(_, value)| !fits(value, Text)) {
+            for (key, value) in json.as_object().into_iter().flatten().filter(|(_, value)| !fits(value, Text))
+            {
                 wrong(doc, value, &[path, &[key.as_str()]].concat(), Text, found);
             }
             return;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::{Entry, EntryKind, Files, TOOL_FILES, Listing, MARKERS, ReadError, TreeFacts, find, sort_key};
+use super::{Entry, EntryKind, Files, Listing, MARKERS, ReadError, TOOL_FILES, TreeFacts, find, sort_key};
 use crate::name::{Digest, ObjectId, RepoPath};
 
 /// A set of files in memory.

@@ -9,7 +9,7 @@ use memchr::memmem::Finder;
 
 use super::oid;
 use super::store::{self, Store};
-use crate::files::{EntryKind, TOOL_FILES, MARKERS, MAX_BLOB, ReadError, TreeFacts};
+use crate::files::{EntryKind, MARKERS, MAX_BLOB, ReadError, TOOL_FILES, TreeFacts};
 use crate::name::ObjectId;
 
 /// The facts of a tree: from memory, from the cache on disk, or by reading every
