@@ -78,8 +78,8 @@ impl Catalog {
     }
 
     /// Takes the apps and problems of another environment.
-    pub fn absorb(&mut self, other: Self) {
-        self.apps.extend(other.apps);
+    pub fn absorb(&mut self, mut other: Self) {
+        self.apps.append(&mut other.apps);
         self.problems.extend(other.problems);
         self.roots.extend(other.roots);
     }
