@@ -14,6 +14,7 @@ mod fixpoint;
 pub mod flux;
 pub mod format;
 pub mod helm_release;
+mod ignore;
 pub mod infer;
 pub mod job;
 pub mod kinds;
@@ -77,8 +78,8 @@ impl Catalog {
     }
 
     /// Takes the apps and problems of another environment.
-    pub fn absorb(&mut self, other: Self) {
-        self.apps.extend(other.apps);
+    pub fn absorb(&mut self, mut other: Self) {
+        self.apps.append(&mut other.apps);
         self.problems.extend(other.problems);
         self.roots.extend(other.roots);
     }

@@ -68,9 +68,9 @@ pub struct TreeFacts {
     pub mentions_apps: bool,
     /// Some entry leads out of the tree: a symbolic link, or a submodule.
     pub has_links: bool,
-    /// The tree itself, not one below it, has an entry named as one of
-    /// [`LOOKED_FOR`].
-    pub has_looked_for: bool,
+    /// The tree itself, not one below it, has an entry with a name of [`TOOL_FILES`],
+    /// whatever stands there.
+    pub has_tool_file: bool,
 }
 
 impl TreeFacts {
@@ -80,7 +80,7 @@ impl TreeFacts {
         Self {
             mentions_apps: self.mentions_apps || other.mentions_apps,
             has_links: self.has_links || other.has_links,
-            has_looked_for: self.has_looked_for || other.has_looked_for,
+            has_tool_file: self.has_tool_file || other.has_tool_file,
         }
     }
 }
@@ -90,9 +90,9 @@ impl TreeFacts {
 pub const MARKERS: [&str; 4] =
     ["argoproj.io", "kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io", "luigi.dev"];
 
-/// Names that are looked for in every folder that an app reads. Most folders have
-/// none of them, and need not be opened to know.
-pub const LOOKED_FOR: [&str; 4] = ["Chart.yaml", "kustomization.yaml", "kustomization.yml", "Kustomization"];
+/// Files that say which tool renders a folder. Most folders have none of them, and
+/// need not be opened to know.
+pub const TOOL_FILES: [&str; 4] = ["Chart.yaml", "kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// The largest blob that is read whole, in bytes.
 pub const MAX_BLOB: usize = 64 << 20;

@@ -132,7 +132,7 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Option<Conten
         }
     }
     let mut closure = context.closure(&[]);
-    let mut jobs = Vec::new();
+    let mut jobs = Vec::with_capacity(sources.len());
     for (keys, source) in &sources {
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let reader = Reader { context, app, doc, source, keys: &keys, refs: &refs, pin: None };

@@ -14,7 +14,7 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::app::{App, Carried, Content, Parent, Unknown};
+use super::app::{App, Carried, Parent, Unknown};
 use super::doc::Doc;
 use super::elsewhere::with_sources;
 use super::format::{Context, Stage};
@@ -22,7 +22,7 @@ use super::job::{Job, Tool};
 use super::kinds::{FluxSources, Kind, kind, misread};
 use super::scope::Scope;
 use super::values::{Named, ValueSources, with_digests};
-use super::{Catalog, Reading, Request, job_key, paths, roots};
+use super::{Catalog, Reading, Request, job_key, roots};
 use crate::files::ReadError;
 use crate::name::{AppId, AppKey, Environment};
 use crate::problem::{Code, Place, Problem, Severity};
@@ -124,7 +124,7 @@ pub fn read(request: &Request<'_>) -> Result<Reading, ReadError> {
         fixpoint.run()?;
         if !fixpoint.restart {
             match fixpoint.lost() {
-                None => return fixpoint.finish(),
+                None => return Ok(fixpoint.finish()),
                 Some(lost) => (ranks, pinned) = lost,
             }
             late = fixpoint.late;
@@ -199,7 +199,7 @@ impl Fixpoint<'_> {
             return Ok(());
         }
         let (place, depth) = (slot.app.place.clone(), slot.depth + 1);
-        let content: Content = slot.app.content.clone();
+        let content = Arc::clone(&slot.app.content);
         let broken = content.problems.iter().any(|p| p.severity == Severity::Error);
         if depth > MAX_DEPTH {
             let message = format!("{id} is {depth} parents deep");
@@ -321,7 +321,7 @@ impl Fixpoint<'_> {
         }
     }
 
-    fn finish(mut self) -> Result<Reading, ReadError> {
+    fn finish(mut self) -> Reading {
         let mut apps = BTreeMap::new();
         for (id, slot) in std::mem::take(&mut self.slots) {
             let slot_values = slot.values_from();
@@ -334,15 +334,14 @@ impl Fixpoint<'_> {
                 Severity::Error | Severity::Warning => p.of(&key),
             }));
             app.definition = with_digests(&self.values, app.format, &slot_values, &app.definition);
-            app.content.around = paths::around(self.request.files, &app)?;
             apps.insert(key, app);
         }
         let problems = self.problems.into_iter().collect();
-        Ok(Reading {
+        Reading {
             catalog: Catalog { apps, problems, roots: self.root_jobs },
             pending: self.pending.into_values().collect(),
             wanted: self.wanted,
             scope: self.scope,
-        })
+        }
     }
 }

@@ -76,7 +76,7 @@ impl Context<'_> {
             needs: Vec::new(),
             wave: None,
             carried: Carried::OwnStep,
-            content: Content::default(),
+            content: Arc::default(),
         };
         Header { app, problems: Vec::new() }
     }
@@ -131,6 +131,14 @@ pub enum ContentKind {
 
 /// What a folder holds, as Argo CD and Luigi's `App` detect it.
 pub fn detect(closure: &mut Closure<'_>, dir: &RepoPath, place: &Place) -> Result<ContentKind, ReadError> {
+    let found = closure.locate(dir, place)?;
+    if let What::Tree(id) = found.what
+        && closure.is_plain(id)?
+    {
+        // With the whole folder as an input, a file that appears is seen.
+        closure.tree(&found, id, place)?;
+        return Ok(ContentKind::Plain);
+    }
     if matches!(closure.file(&dir.child("Chart.yaml"), place)?.what, What::Blob(_)) {
         return Ok(ContentKind::Helm);
     }

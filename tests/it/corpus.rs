@@ -20,7 +20,7 @@ use luigi::run::reading::Reader;
 use luigi::run::rendering::{self, AppRender};
 use luigi::run::world::{Options, World};
 
-use crate::support::parts;
+use crate::support::{corpus, parts, repo::git};
 
 /// A fleet at HEAD as Luigi reads it, with what `luigi init` would write.
 struct Read {
@@ -82,4 +82,20 @@ fn assert_same(key: &AppKey, ours: &[String], theirs: &[String]) {
         assert_eq!(ours, theirs, "{key}");
     }
     assert_eq!(ours.len(), theirs.len(), "{key}");
+}
+
+/// What the proof renders from is the commit, file for file: git makes the same
+/// tree of it.
+#[test]
+fn an_export_is_the_whole_commit() {
+    for fleet in ["flux2-kustomize-helm-example", "home-ops", "phalanx"] {
+        let around = tempfile::tempdir().unwrap();
+        let dir = corpus::clone(fleet, around.path());
+        let repo = Repo::open(&dir).unwrap();
+        let export = around.path().join("export");
+        repo.export(repo.head().unwrap(), &export).unwrap();
+        git(&dir, &["read-tree", "--empty"]);
+        git(&dir, &["--work-tree", export.to_str().unwrap(), "add", "-A", "-f", "."]);
+        assert_eq!(git(&dir, &["write-tree"]), git(&dir, &["rev-parse", "HEAD^{tree}"]), "{fleet}");
+    }
 }

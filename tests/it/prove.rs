@@ -191,6 +191,7 @@ fn a_forgotten_file_is_a_miss() {
     let web = key(&head, "web");
     for end in [&mut base, &mut head] {
         let content = &mut end.catalog.apps.get_mut(&web).unwrap().content;
+        let content = Arc::make_mut(content);
         content.around.clear();
         content.inputs.retain(|path, _| path.as_str() != "web/conf.txt");
     }
@@ -207,7 +208,8 @@ fn a_render_from_too_few_files_is_a_miss() {
     let (world, head) = world(&repo.path(), &[]);
     let (base, mut head) = (seen(&world, first), seen(&world, head));
     let web = key(&head, "web");
-    for job in &mut head.catalog.apps.get_mut(&web).unwrap().content.jobs {
+    let content = &mut head.catalog.apps.get_mut(&web).unwrap().content;
+    for job in &mut Arc::make_mut(content).jobs {
         job.inputs.retain(|path, _| path.as_str() != "web/conf.txt");
     }
     let pair = compare(&world, base, &head).unwrap().into_pair();

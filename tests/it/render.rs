@@ -2,6 +2,7 @@
 
 mod content;
 mod corpus;
+mod release;
 mod safety;
 
 use std::collections::BTreeMap;

@@ -3,20 +3,22 @@
 //! Reading one app's content changes nothing that another's depends on; what it
 //! finds is taken over afterwards, in the order of the apps.
 
+use std::sync::Arc;
+
 use super::{Fixpoint, Slot, State};
 use crate::catalog::app::{Content, Format};
 use crate::catalog::flux::{self, Read};
 use crate::catalog::format::Context;
 use crate::catalog::parallel::parallel;
 use crate::catalog::values::Named;
-use crate::catalog::{argo, helm_release, luigi_app};
+use crate::catalog::{argo, helm_release, luigi_app, paths};
 use crate::files::ReadError;
 use crate::name::AppId;
 
 /// What came of reading an app's content.
 enum Found {
     Content {
-        content: Box<Content>,
+        content: Arc<Content>,
         /// ConfigMaps that it was read without.
         without: Vec<Named>,
     },
@@ -40,7 +42,7 @@ impl Fixpoint<'_> {
                 Found::Content { content, without } => {
                     self.without.extend(without);
                     if let Some(slot) = self.slots.get_mut(id) {
-                        slot.app.content = *content;
+                        slot.app.content = content;
                         slot.state = State::Read;
                         self.progress = true;
                     }
@@ -64,5 +66,6 @@ fn content_of(context: &Context<'_>, slot: &Slot) -> Result<Found, ReadError> {
     };
     let Some(mut content) = content else { return Ok(Found::Waits(Vec::new())) };
     content.unknown.extend(slot.flaw.clone());
-    Ok(Found::Content { content, without })
+    content.around = paths::around(context.files, &content, &app.definition)?;
+    Ok(Found::Content { content: doc.shared(*content), without })
 }

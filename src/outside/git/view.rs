@@ -7,7 +7,7 @@ use std::sync::Arc;
 use git2::ObjectType;
 
 use super::store::{self, Store};
-use crate::files::{Entry, EntryKind, Files, LOOKED_FOR, Listing, ReadError, TreeFacts, find};
+use crate::files::{Entry, EntryKind, Files, Listing, ReadError, TreeFacts, find};
 use crate::name::{ObjectId, RepoPath};
 
 /// The files of one commit. Views of the same repository share what they read.
@@ -39,11 +39,6 @@ impl Files for CommitFiles {
         let mut at = Entry { id: self.root, kind: EntryKind::Directory };
         for part in path.as_str().split('/').filter(|part| !part.is_empty()) {
             if at.kind != EntryKind::Directory {
-                return Ok(None);
-            }
-            // A folder known to have none of these names need not be opened.
-            if LOOKED_FOR.contains(&part) && self.store.known_facts(at.id).is_some_and(|f| !f.has_looked_for)
-            {
                 return Ok(None);
             }
             match find(&self.store.list(at.id)?, part) {

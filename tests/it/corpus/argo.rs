@@ -24,9 +24,9 @@ fn parent(dir: &Path, environment: &str) -> String {
     hand::run(dir, "helm", &["template", "parent", "environments", "-f", &values]).unwrap()
 }
 
-/// The Applications that helm renders, by name.
-fn applications(dir: &Path, environment: &str) -> BTreeMap<String, Object> {
-    let objects = hand::objects(&parent(dir, environment)).unwrap();
+/// The Applications in it, by name.
+fn applications(rendered: &str) -> BTreeMap<String, Object> {
+    let objects = hand::objects(rendered).unwrap();
     let apps = objects.into_iter().filter(|object| object.kind() == "Application");
     apps.map(|object| (object.key.name.clone(), object)).collect()
 }
@@ -44,9 +44,10 @@ fn every_application_that_helm_renders_is_an_app() {
     let mut counted = 0;
     let mut expected: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for environment in environments(&dir) {
+        let rendered = parent(&dir, &environment);
         // Counted as text too, by nobody's reader of YAML.
-        counted += parent(&dir, &environment).lines().filter(|line| *line == "kind: Application").count();
-        let names = applications(&dir, &environment).into_keys().collect();
+        counted += rendered.lines().filter(|line| *line == "kind: Application").count();
+        let names = applications(&rendered).into_keys().collect();
         expected.insert(environment, names);
     }
     assert_eq!(found, expected);
@@ -107,7 +108,7 @@ fn every_app_is_what_helm_renders_by_hand() {
     for environment in ["base", "idfdev"] {
         let here = |key: &AppKey| key.environment.as_str() == environment;
         let renders = read.renders(here);
-        let applications = applications(&dir, environment);
+        let applications = applications(&parent(&dir, environment));
         for (key, render) in renders {
             match (render, by_hand(&dir, &applications[key.app.name()])) {
                 (Ok(ours), Ok(theirs)) => {

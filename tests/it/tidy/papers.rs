@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::CommandFactory;
+use luigi::catalog::doc::WITHOUT_EFFECT;
 use luigi::cli::args::Args;
 use luigi::object::yaml;
 
@@ -115,6 +116,18 @@ fn inputs_are_arguments() {
         .filter(|k| !readme.contains(&format!("`{k}`")))
         .collect();
     none("inputs and outputs that README.md does not name", &unsaid);
+}
+
+/// What never makes an app changed is said, each field by its path.
+#[test]
+fn fields_without_effect_are_listed() {
+    let page = read("docs/luigi-yaml.md");
+    let name = |path: &&[&str]| match path {
+        ["metadata", "annotations", annotation] => format!("`{annotation}`"),
+        path => format!("`{}`", path.join(".")),
+    };
+    let unsaid = WITHOUT_EFFECT.iter().map(name).filter(|name| !page.contains(name.as_str()));
+    none("fields without effect that docs/luigi-yaml.md does not name", &unsaid.collect::<Vec<_>>());
 }
 
 #[test]
