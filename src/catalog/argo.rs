@@ -4,6 +4,8 @@
 //! file paths: `util/helm` and `reposerver/repository`. Does not expand
 //! ApplicationSets.
 
+mod pinned;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use super::format::{
 };
 use super::job::{Depth, Job, Set, SetValue, Tool, Values};
 use super::overlay;
-use super::pins::{Pin, Pinned};
+use super::pins::Pin;
 use super::scope::Meaning;
 use crate::files::{EntryKind, Next, ReadError, walk};
 use crate::name::{AppId, RepoPath};
@@ -170,44 +172,6 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn place(&self, path: &[&str]) -> Place {
         self.doc.place_of(&[self.keys, path].concat())
-    }
-
-    /// The pin that the source names, when its files lie at one.
-    fn pin(&self) -> Option<Pin> {
-        let (url, revision) = (text(self.source, &["repoURL"]), text(self.source, &["targetRevision"]));
-        let files = !text(self.source, &["path"]).is_empty() && text(self.source, &["chart"]).is_empty();
-        if url.is_empty() || !files {
-            return None;
-        }
-        Pin::of(self.context.scope.meaning(url, revision), url, revision)
-    }
-
-    /// The source at its pin. What it reads is no file of the compared commit: a
-    /// difference shows in the pin.
-    fn at_pin(
-        &self,
-        outer: &mut Closure<'_>,
-        pin: &Pin,
-        pinned: Result<Pinned, String>,
-    ) -> Result<Option<Job>, ReadError> {
-        let (url, path) = (text(self.source, &["repoURL"]), text(self.source, &["path"]));
-        let input = remote(format!("{url}//{path}"), &pin.revision);
-        let what = input.what.clone();
-        outer.remotes.insert(input);
-        let pinned = match pinned {
-            Ok(pinned) => pinned,
-            Err(why) => {
-                outer.not_rendered.insert(format!("{what} at {} not fetched: {why}", pin.revision));
-                return Ok(None);
-            }
-        };
-        let context = Context { files: &*pinned.files, ..*self.context };
-        let reader = Reader { context: &context, pin: Some(pin), ..*self };
-        let mut one = context.closure(&[]);
-        let job = reader.content(&mut one)?;
-        one.inputs.clear();
-        outer.absorb(one);
-        Ok(job.map(|job| Job { at: Some(pinned.at), ..job }))
     }
 
     fn source(&self, closure: &mut Closure<'_>) -> Result<Option<Job>, ReadError> {

@@ -60,6 +60,9 @@ impl<'w> Reader<'w> {
                 if reading.pending.is_empty() && reading.wanted.is_empty() {
                     out.absorb(reading.catalog);
                 } else {
+                    // What was assumed is said once: the next reading knows it already.
+                    let assumed = |p: &Problem| p.code == Code::SourceAssumed && p.place.is_none();
+                    out.problems.extend(reading.catalog.problems.into_iter().filter(assumed));
                     pending.extend(reading.pending);
                     super::pins::answer(self.world, reading.wanted);
                     waiting.push(environment);

@@ -130,6 +130,45 @@ fn fields_without_effect_are_listed() {
     none("fields without effect that docs/luigi-yaml.md does not name", &unsaid.collect::<Vec<_>>());
 }
 
+/// The workflow that README.md shows: inputs and outputs that exist, nothing that
+/// is not pinned, no permission that is not said.
+#[test]
+fn the_workflow_of_the_readme_fits_the_action() {
+    let document = |file: &str, text: &str| {
+        let (document, problems) = yaml::document(file, text.as_bytes());
+        assert_eq!(problems, []);
+        document.unwrap().to_json()
+    };
+    let action = document("action.yml", &read("action.yml"));
+    let readme = read("README.md");
+    let text = readme.split("## In GitHub Actions").nth(1).unwrap().split("```").nth(1).unwrap();
+    let text = text.strip_prefix("yaml\n").unwrap();
+    let workflow = document("README.md", text);
+    assert_eq!(workflow["permissions"], serde_json::json!({}));
+    let mut ours = 0;
+    for (name, job) in workflow["jobs"].as_object().unwrap() {
+        assert!(job["permissions"].is_object(), "{name}");
+        for step in job["steps"].as_array().unwrap() {
+            let Some((uses, pin)) = step["uses"].as_str().map(|uses| uses.split_once('@').unwrap()) else {
+                continue;
+            };
+            assert!(pin.len() == 40 && pin.bytes().all(|b| b.is_ascii_hexdigit()), "{uses}@{pin}");
+            if uses.ends_with("/luigi") {
+                ours += 1;
+                let inputs = step["with"].as_object().into_iter().flat_map(|with| with.keys());
+                none(
+                    "inputs",
+                    &inputs.filter(|i| action["inputs"].get(i).is_none()).cloned().collect::<Vec<_>>(),
+                );
+            }
+        }
+    }
+    assert_eq!(ours, 2, "a plan and a deploy");
+    let outputs = text.split(".outputs.").skip(1);
+    let names = outputs.map(|rest| rest.split([' ', '}']).next().unwrap().to_owned());
+    none("outputs", &names.filter(|name| action["outputs"].get(name).is_none()).collect::<Vec<_>>());
+}
+
 #[test]
 fn the_page_of_commands_is_fresh() {
     is_fresh("docs/cli.md", &cli_page::page());
