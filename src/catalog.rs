@@ -9,10 +9,12 @@ pub mod argo;
 pub mod chart;
 pub mod closure;
 pub mod doc;
+mod elsewhere;
 mod fixpoint;
 pub mod flux;
 pub mod format;
 pub mod helm_release;
+mod ignore;
 pub mod infer;
 pub mod job;
 pub mod kinds;
@@ -20,7 +22,9 @@ pub mod kustomization;
 pub mod link;
 pub mod luigi_app;
 mod overlay;
+mod parallel;
 mod paths;
+pub mod pins;
 pub mod roots;
 pub mod scope;
 pub mod shape;
@@ -33,6 +37,7 @@ use std::sync::Arc;
 use app::App;
 use doc::Parses;
 use job::Job;
+use pins::Pins;
 use scope::Scope;
 
 use serde::Serialize;
@@ -73,8 +78,8 @@ impl Catalog {
     }
 
     /// Takes the apps and problems of another environment.
-    pub fn absorb(&mut self, other: Self) {
-        self.apps.extend(other.apps);
+    pub fn absorb(&mut self, mut other: Self) {
+        self.apps.append(&mut other.apps);
         self.problems.extend(other.problems);
         self.roots.extend(other.roots);
     }
@@ -108,6 +113,18 @@ pub struct Request<'a> {
     pub hints: &'a [RepoUrl],
     /// Parents rendered so far.
     pub renders: &'a Renders,
+    /// Pins looked at so far.
+    pub pins: &'a Pins,
+}
+
+impl Request<'_> {
+    /// The files that a job reads: the compared commit's, or those at its pin.
+    pub fn files_of(&self, job: &Job) -> std::sync::Arc<dyn Files + Send + Sync + '_> {
+        match job.at.as_ref().and_then(|at| self.pins.files(at)) {
+            Some(files) => files,
+            None => std::sync::Arc::new(self.files),
+        }
+    }
 }
 
 /// What one reading came to.
@@ -116,6 +133,8 @@ pub struct Reading {
     pub catalog: Catalog,
     /// Parents to render before the next reading, with a name for people.
     pub pending: Vec<(String, Job)>,
+    /// Pins to look at before the next reading.
+    pub wanted: std::collections::BTreeSet<pins::Pin>,
     /// What points back at this repository, inferred where it was not known.
     pub scope: Scope,
 }

@@ -202,19 +202,23 @@ fn differences(before: &App, after: &App, trees: &mut TreeDiff<'_>) -> Result<Ve
         out.push(Difference::Moved { from, to });
     }
     let (old, new) = (&before.content, &after.content);
-    inputs(&old.inputs, &new.inputs, trees, &mut out)?;
-    pins(&old.remotes, &new.remotes, &mut out);
+    // One piece of memory is equal to itself.
+    let same = Arc::ptr_eq(old, new);
+    if !same {
+        inputs(&old.inputs, &new.inputs, trees, &mut out)?;
+        pins(&old.remotes, &new.remotes, &mut out);
+    }
     for unknown in &new.unknown {
         out.push(Difference::Unknown { path: unknown.place.to_string(), why: unknown.why.clone() });
     }
     // Whatever decides a render and is neither a file nor in the definition:
     // substituted values, mounts.
-    if out.is_empty() && settings(old) != settings(new) {
+    if out.is_empty() && !same && settings(old) != settings(new) {
         out.push(Difference::Settings { path: after.place.file.clone() });
     }
     // A file beside those that are read. Rendering tells whether it matters;
     // where it cannot, it counts.
-    if out.is_empty() {
+    if out.is_empty() && !same {
         inputs(&old.around, &new.around, trees, &mut out)?;
     }
     Ok(out)

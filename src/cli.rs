@@ -7,6 +7,7 @@ mod carry;
 mod cluster;
 mod demo;
 mod drift;
+mod doctor;
 mod graph;
 mod output;
 mod plan;
@@ -25,10 +26,21 @@ use crate::run::error::RunError;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let mut args = Args::parse();
     let output = Output::new(&args.global);
-    let code = dispatch(&args, &output).unwrap_or_else(|error| failed(&output, &error));
+    let done = args.global.enter().and_then(|()| dispatch(&args, &output));
+    let code = done.unwrap_or_else(|error| failed(&output, &error));
     ExitCode::from(code)
+}
+
+impl args::Global {
+    /// Goes into the folder, as git does for `-C`: every other path counts from
+    /// there.
+    fn enter(&mut self) -> Result<(), RunError> {
+        let dir = std::mem::replace(&mut self.directory, ".".into());
+        std::env::set_current_dir(&dir)
+            .map_err(|error| RunError::Usage(format!("cannot run in {}: {error}", dir.display())))
+    }
 }
 
 fn dispatch(args: &Args, output: &Output) -> Result<u8, RunError> {
@@ -48,8 +60,8 @@ fn dispatch(args: &Args, output: &Output) -> Result<u8, RunError> {
             None => small::init(global, init, output),
         },
         Command::Explain(explain) => small::explain(explain, output),
-        Command::Demo(demo) => demo::run(global, demo, output),
-        Command::Doctor => small::doctor(global, output),
+        Command::Demo(demo) => demo::run(demo, output),
+        Command::Doctor => doctor::run(global, output),
     }
 }
 

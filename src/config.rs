@@ -15,7 +15,7 @@ use serde::Serialize;
 
 pub use read::read;
 
-use crate::name::{Environment, RepoPath};
+use crate::name::{Environment, RepoPath, RepoUrl};
 use crate::problem::Place;
 
 /// The file's name, at the repository's top.
@@ -154,6 +154,20 @@ pub struct Render {
     pub kube_version: Option<String>,
     /// `.Capabilities.APIVersions` beyond the built-in ones.
     pub api_versions: Vec<String>,
+    /// Hosts, or hosts with the beginning of a path, whose repositories may be
+    /// asked for children at a tag or commit.
+    pub network: Vec<RepoUrl>,
+}
+
+impl Render {
+    /// Whether a repository may be asked.
+    pub fn may_ask(&self, url: &RepoUrl) -> bool {
+        let url = url.as_str();
+        self.network.iter().any(|allowed| {
+            let allowed = allowed.as_str().trim_end_matches('/');
+            url == allowed || url.strip_prefix(allowed).is_some_and(|rest| rest.starts_with('/'))
+        })
+    }
 }
 
 impl Default for Config {

@@ -6,6 +6,7 @@
 
 mod memory;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -67,6 +68,9 @@ pub struct TreeFacts {
     pub mentions_apps: bool,
     /// Some entry leads out of the tree: a symbolic link, or a submodule.
     pub has_links: bool,
+    /// The tree itself, not one below it, has an entry with a name of [`TOOL_FILES`],
+    /// whatever stands there.
+    pub has_tool_file: bool,
 }
 
 impl TreeFacts {
@@ -76,6 +80,7 @@ impl TreeFacts {
         Self {
             mentions_apps: self.mentions_apps || other.mentions_apps,
             has_links: self.has_links || other.has_links,
+            has_tool_file: self.has_tool_file || other.has_tool_file,
         }
     }
 }
@@ -84,6 +89,10 @@ impl TreeFacts {
 /// none of these bytes defines none, whatever its name.
 pub const MARKERS: [&str; 4] =
     ["argoproj.io", "kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io", "luigi.dev"];
+
+/// Files that say which tool renders a folder. Most folders have none of them, and
+/// need not be opened to know.
+pub const TOOL_FILES: [&str; 4] = ["Chart.yaml", "kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// The largest blob that is read whole, in bytes.
 pub const MAX_BLOB: usize = 64 << 20;
@@ -116,6 +125,27 @@ pub trait Files: Sync {
     }
 }
 
+impl Files for &dyn Files {
+    fn entry(&self, path: &RepoPath) -> Result<Option<Entry>, ReadError> {
+        (**self).entry(path)
+    }
+    fn list(&self, tree: ObjectId) -> Result<Listing, ReadError> {
+        (**self).list(tree)
+    }
+    fn blob(&self, id: ObjectId) -> Result<Arc<[u8]>, ReadError> {
+        (**self).blob(id)
+    }
+    fn size(&self, id: ObjectId) -> Result<usize, ReadError> {
+        (**self).size(id)
+    }
+    fn facts(&self, tree: ObjectId) -> Result<TreeFacts, ReadError> {
+        (**self).facts(tree)
+    }
+    fn blobs(&self, ids: &[ObjectId]) -> Result<Vec<Arc<[u8]>>, ReadError> {
+        (**self).blobs(ids)
+    }
+}
+
 /// A blob's bytes; `None` where it is larger than [`MAX_BLOB`], which is a fault
 /// of that file and must not end the run.
 pub fn bounded(files: &dyn Files, id: ObjectId) -> Result<Option<Arc<[u8]>>, ReadError> {
@@ -135,7 +165,9 @@ pub fn find(listing: &[(String, Entry)], name: &str) -> Option<Entry> {
     // either of two places.
     [false, true].into_iter().find_map(|directory| {
         let at = listing
-            .binary_search_by(|(other, entry)| sort_key(other, entry.kind).cmp(key(name, directory)))
+            .binary_search_by(|(other, entry)| {
+                compare(other, entry.kind == EntryKind::Directory, name, directory)
+            })
             .ok()?;
         Some(listing[at].1)
     })
@@ -144,6 +176,16 @@ pub fn find(listing: &[(String, Entry)], name: &str) -> Option<Entry> {
 /// The bytes by which git orders a name in a tree.
 pub fn sort_key(name: &str, kind: EntryKind) -> impl Iterator<Item = u8> + '_ {
     key(name, kind == EntryKind::Directory)
+}
+
+/// [`key`]s in order; what both have in common is compared as a whole.
+fn compare(one: &str, one_directory: bool, other: &str, other_directory: bool) -> Ordering {
+    let common = one.len().min(other.len());
+    let (start, rest) = one.as_bytes().split_at(common);
+    let (other_start, other_rest) = other.as_bytes().split_at(common);
+    let end = |rest: &[u8], directory: bool| rest.first().copied().or(directory.then_some(b'/'));
+    // One rest at least is empty, and no name has a `/`: the next byte decides.
+    start.cmp(other_start).then_with(|| end(rest, one_directory).cmp(&end(other_rest, other_directory)))
 }
 
 fn key(name: &str, directory: bool) -> impl Iterator<Item = u8> + '_ {

@@ -43,6 +43,7 @@ pub enum Because {
 pub struct Graph {
     graph: DiGraph<Node, ()>,
     index: BTreeMap<AppKey, NodeIndex>,
+    /// How many parents an app has above it, where it has any.
     depth: BTreeMap<AppKey, usize>,
 }
 
@@ -65,13 +66,17 @@ impl Graph {
             let node = this.graph.add_node(Node::App((*key).clone()));
             this.index.insert((*key).clone(), node);
         }
-        let names = Names::of(&apps);
+        // Few apps need others by name, most fleets have none that do.
+        let names = std::cell::OnceCell::new();
         let mut places: BTreeMap<(NodeIndex, NodeIndex), Place> = BTreeMap::new();
         for (key, app) in &apps {
-            this.depth.insert((*key).clone(), depth(&apps, app));
+            let depth = depth(&apps, app);
+            if depth > 0 {
+                this.depth.insert((*key).clone(), depth);
+            }
             let from = this.index[*key];
             for need in &app.needs {
-                match names.resolve(key, need) {
+                match names.get_or_init(|| Names::of(&apps)).resolve(key, need) {
                     Ok(found) => {
                         let to = this.index[found];
                         this.graph.update_edge(from, to, ());

@@ -4,6 +4,7 @@
 //! that read the repository to say.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
@@ -45,7 +46,7 @@ pub use issuer::IssuerUrl;
 /// An environment's name: a DNS-1123 label or subdomain, at most 63 bytes,
 /// because it becomes a path in the ledger and a label in clusters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Environment(String);
+pub struct Environment(Arc<str>);
 text_name!(Environment);
 
 impl Environment {
@@ -61,14 +62,14 @@ impl Environment {
                 "an environment's name has lower-case letters, digits, '-' and '.', and begins and ends with a letter or digit",
             );
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 
 impl Environment {
     /// The environment of a repository that names none: `default`.
     pub fn unnamed() -> Self {
-        Self("default".to_owned())
+        Self("default".into())
     }
 }
 
@@ -276,12 +277,16 @@ impl Serialize for Digest {
 
 /// `kind/namespace/name` of the document that defines an app; `_` stands for
 /// no namespace. Unique within one environment.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppId {
-    kind: String,
-    namespace: String,
-    name: String,
+    /// Kind, namespace and name with [`BETWEEN`] between them. One text, because
+    /// nothing is done more often than to compare two ids.
+    parts: Arc<str>,
 }
+
+/// Sorts before every character of a part, so that ids sort by kind, then
+/// namespace, then name.
+const BETWEEN: char = '\0';
 
 impl AppId {
     /// An id from a definition's parts. None may be empty (but the namespace),
@@ -304,7 +309,7 @@ impl AppId {
             return err(format!("{namespace:?} is no namespace"));
         }
         let namespace = if namespace.is_empty() { "_" } else { namespace };
-        Ok(Self { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() })
+        Ok(Self { parts: format!("{kind}{BETWEEN}{namespace}{BETWEEN}{name}").into() })
     }
 
     /// Reads `kind/namespace/name`.
@@ -318,22 +323,31 @@ impl AppId {
         }
     }
 
+    fn part(&self, number: usize) -> &str {
+        self.parts.split(BETWEEN).nth(number).unwrap_or_default()
+    }
+
     /// The defining document's kind.
     pub fn kind(&self) -> &str {
-        &self.kind
+        self.part(0)
     }
     /// The defining document's namespace, `_` for none.
     pub fn namespace(&self) -> &str {
-        &self.namespace
+        self.part(1)
     }
     /// The defining document's name.
     pub fn name(&self) -> &str {
-        &self.name
+        self.part(2)
+    }
+}
+impl fmt::Debug for AppId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 impl fmt::Display for AppId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.kind, self.namespace, self.name)
+        write!(f, "{}/{}/{}", self.kind(), self.namespace(), self.name())
     }
 }
 impl Serialize for AppId {

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod git;
 pub mod host;
 pub mod issuer;
+pub mod owner;
 pub mod render;
 pub mod sandbox;
 pub mod tls;

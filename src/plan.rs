@@ -65,6 +65,9 @@ pub struct Step {
     pub not_rendered: Vec<String>,
     /// Versions of its remote inputs, as `what@revision`.
     pub pins: Vec<String>,
+    /// The commit that the objects are of, where that is not the plan's: what is
+    /// put back keeps its own.
+    pub revision: Option<CommitId>,
     /// Where and as whom its objects are written on a cluster.
     pub target: Target,
 }

@@ -8,6 +8,7 @@ pub mod deploying;
 pub mod error;
 pub mod kubernetes;
 pub mod ledger;
+pub mod pins;
 pub mod planning;
 pub mod prove;
 pub mod reading;

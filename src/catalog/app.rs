@@ -50,7 +50,7 @@ pub struct App {
     /// Whether a deploy takes a step for it, or its parent carries it.
     pub carried: Carried,
     /// What it reads from this repository and from elsewhere.
-    pub content: Content,
+    pub content: Arc<Content>,
 }
 
 /// Who defines an app.
@@ -102,7 +102,7 @@ pub enum AppRef {
 }
 
 /// What an app reads.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Content {
     /// Every file and folder of this repository, at this commit.
     pub inputs: BTreeMap<RepoPath, Input>,

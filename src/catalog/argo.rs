@@ -4,6 +4,8 @@
 //! file paths: `util/helm` and `reposerver/repository`. Does not expand
 //! ApplicationSets.
 
+mod pinned;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ use super::format::{
 };
 use super::job::{Depth, Job, Set, SetValue, Tool, Values};
 use super::overlay;
+use super::pins::Pin;
 use super::scope::Meaning;
 use crate::files::{EntryKind, Next, ReadError, walk};
 use crate::name::{AppId, RepoPath};
@@ -106,6 +109,7 @@ pub fn named(doc: &Doc) -> Vec<(String, String)> {
 /// What `$name` means in a value file's path.
 enum Ref {
     Here,
+    Pin(Pin),
     Elsewhere(String),
 }
 
@@ -121,18 +125,30 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Option<Conten
         }
         let name = text(source, &["ref"]);
         if !name.is_empty() {
-            let at = if meaning == Meaning::Here { Ref::Here } else { Ref::Elsewhere(url.to_owned()) };
+            let at = match (meaning, Pin::of(meaning, url, text(source, &["targetRevision"]))) {
+                (Meaning::Here, _) => Ref::Here,
+                (_, Some(pin)) => Ref::Pin(pin),
+                (_, None) => Ref::Elsewhere(url.to_owned()),
+            };
             refs.insert(name.to_owned(), at);
         }
     }
     let mut closure = context.closure(&[]);
-    let mut jobs = Vec::new();
+    let mut jobs = Vec::with_capacity(sources.len());
     for (keys, source) in &sources {
-        let mut one = context.closure(&[]);
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let reader = Reader { context, app, doc, source, keys: &keys, refs: &refs };
-        jobs.extend(reader.source(&mut one)?);
-        closure.absorb(one);
+        let reader = Reader { context, app, doc, source, keys: &keys, refs: &refs, pin: None };
+        match reader.pin() {
+            None => {
+                let mut one = context.closure(&[]);
+                jobs.extend(reader.source(&mut one)?);
+                closure.absorb(one);
+            }
+            Some(pin) => {
+                let Some(pinned) = context.pinned(Some(&pin)) else { return Ok(None) };
+                jobs.extend(reader.at_pin(&mut closure, &pin, pinned)?);
+            }
+        }
     }
     Ok(Some(content(closure, jobs)))
 }
@@ -149,6 +165,8 @@ struct Reader<'a> {
     source: &'a Json,
     keys: &'a [&'a str],
     refs: &'a BTreeMap<String, Ref>,
+    /// The pin that the source is read at; `None` is the compared commit.
+    pin: Option<&'a Pin>,
 }
 
 impl Reader<'_> {
@@ -180,13 +198,25 @@ impl Reader<'_> {
         }
         match self.context.scope.meaning(url, revision) {
             Meaning::Here => {}
+            // Only value files may be read there; whoever names one says what is missing.
+            Meaning::OwnHistory | Meaning::Elsewhere if path.is_empty() => {
+                closure.remotes.insert(remote(url, revision));
+                return Ok(None);
+            }
             Meaning::OwnHistory | Meaning::Elsewhere | Meaning::Undecided => {
                 let input = remote(format!("{url}//{path}"), revision);
-                closure.not_rendered.insert(format!("{} at {revision} not fetched", input.what));
+                let why = format!("{} not fetched: it names no tag or commit", input.what);
+                closure.not_rendered.insert(why);
                 closure.remotes.insert(input);
                 return Ok(None);
             }
         }
+        self.content(closure)
+    }
+
+    /// The content that the path names, in the files at hand.
+    fn content(&self, closure: &mut Closure<'_>) -> Result<Option<Job>, ReadError> {
+        let path = text(self.source, &["path"]);
         if path.is_empty() && !text(self.source, &["ref"]).is_empty() {
             return Ok(None);
         }
@@ -351,7 +381,18 @@ impl Reader<'_> {
         let path = if let Some(rest) = file.strip_prefix('$') {
             let (name, rest) = rest.split_once('/').unwrap_or((rest, ""));
             match self.refs.get(name) {
-                Some(Ref::Here) => RepoPath::parse(rest),
+                Some(Ref::Here) if self.pin.is_none() => RepoPath::parse(rest),
+                Some(Ref::Pin(pin)) if self.pin == Some(pin) => RepoPath::parse(rest),
+                // A chart and values at two commits: no one tree holds both.
+                Some(Ref::Here) => {
+                    closure.not_rendered.insert(format!("value file {file} is not at the chart's commit"));
+                    return None;
+                }
+                Some(Ref::Pin(pin)) => {
+                    let why = format!("value file {file} at {} is not at the chart's commit", pin.revision);
+                    closure.not_rendered.insert(why);
+                    return None;
+                }
                 Some(Ref::Elsewhere(url)) => {
                     closure.not_rendered.insert(format!("value file {file} of {url} not fetched"));
                     return None;

@@ -116,9 +116,13 @@ impl<'a> Closure<'a> {
         }
     }
 
+    /// Whether no file in this folder, or mounted into it, asks for a tool.
+    pub fn is_plain(&self, folder: ObjectId) -> Result<bool, ReadError> {
+        Ok(self.mounts.is_empty() && !self.files.facts(folder)?.has_tool_file)
+    }
+
     fn submodule(&mut self, at: &RepoPath, place: &Place) {
-        let why = format!("{at} is a submodule");
-        self.unknown.insert(Unknown { place: place.clone(), why });
+        self.unknown.insert(Unknown { place: place.clone(), why: format!("{at} is a submodule") });
     }
 
     /// Takes a file, or nothing, as an input.
@@ -172,9 +176,9 @@ impl<'a> Closure<'a> {
 
     /// The one document of a file, or a problem.
     fn document(&mut self, found: &Found, id: ObjectId) -> Result<Option<Node>, ReadError> {
-        let parsed = self.parses.get(self.files, &found.real, id)?;
+        let parsed = self.parses.nodes(self.files, &found.real, id)?;
         self.problems.extend(parsed.1.iter().cloned());
-        let node = parsed.0.first().and_then(|doc| doc.node().cloned());
+        let node = parsed.0.first().cloned();
         if node.is_none() && parsed.1.is_empty() {
             let message = format!("{} is empty", found.real.file_name());
             self.problem(Code::ContentInvalid, &TOP.place(found.real.as_str()), message);
@@ -339,9 +343,9 @@ impl<'a> Closure<'a> {
     /// (`api/internal/target/kusttarget.go`, `accumulateDirectory`).
     fn kind_fits(&mut self, dir: &RepoPath, reference: &Reference, place: &Place) -> Result<(), ReadError> {
         let Some((found, id)) = self.kustomization_of(dir, place)? else { return Ok(()) };
-        let parsed = self.parses.get(self.files, &found.real, id)?;
-        let Some(doc) = parsed.0.first() else { return Ok(()) };
-        let is_component = doc.kind() == "Component";
+        let parsed = self.parses.nodes(self.files, &found.real, id)?;
+        let Some(node) = parsed.0.first() else { return Ok(()) };
+        let is_component = node.get("kind").and_then(Node::as_str) == Some("Component");
         let wants_component = matches!(reference.target, Target::Component(_));
         let message = match (wants_component, is_component) {
             (true, true) | (false, false) => return Ok(()),
@@ -354,9 +358,9 @@ impl<'a> Closure<'a> {
 
     /// A generator's, transformer's or validator's own file names files too.
     fn plugin_config(&mut self, dir: &RepoPath, found: &Found, id: ObjectId) -> Result<(), ReadError> {
-        let parsed = self.parses.get(self.files, &found.real, id)?;
+        let parsed = self.parses.nodes(self.files, &found.real, id)?;
         self.problems.extend(parsed.1.iter().cloned());
-        for node in parsed.0.iter().filter_map(|doc| doc.node()) {
+        for node in &parsed.0 {
             let (references, problems) = kustomization::plugin_references(found.real.as_str(), node);
             self.problems.extend(problems);
             for reference in references {
@@ -482,8 +486,8 @@ impl<'a> Closure<'a> {
     }
 
     /// Takes everything another closure found.
-    pub fn absorb(&mut self, other: Closure<'_>) {
-        self.inputs.extend(other.inputs);
+    pub fn absorb(&mut self, mut other: Closure<'_>) {
+        self.inputs.append(&mut other.inputs);
         self.remotes.extend(other.remotes);
         self.unknown.extend(other.unknown);
         self.submodules.extend(other.submodules);

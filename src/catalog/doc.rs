@@ -2,14 +2,19 @@
 //!
 //! Keeps the places of a raw file; a rendered document has only its parent's.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+mod places;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::Value as Json;
 
+use self::places::Places;
+use super::app::Content;
+use super::parallel::parallel;
 use crate::files::{Files, MAX_BLOB, ReadError, bounded};
 use crate::name::{ObjectId, RepoPath};
-use crate::object::yaml::{Node, documents};
+use crate::object::yaml::{Node, Value, documents};
 use crate::problem::{Code, Place, Problem};
 
 /// Lists in lists, at most.
@@ -19,40 +24,50 @@ const MAX_LISTS: usize = 8;
 #[derive(Debug)]
 pub struct Doc {
     /// Its value.
-    pub json: Json,
-    /// The same with places, when it was read from a file.
-    node: Option<Node>,
+    pub json: Arc<Json>,
+    /// What was read from a file, where it or what it was rendered from was.
+    raw: Option<Raw>,
     /// The whole document's place.
     pub place: Place,
     definition: OnceLock<Arc<Json>>,
+    content: OnceLock<Arc<Content>>,
+}
+
+/// A document as it stands in a file.
+#[derive(Debug, Clone)]
+struct Raw {
+    json: Arc<Json>,
+    places: Arc<Places>,
 }
 
 impl Doc {
     /// A document from a file.
     pub fn raw(file: &str, node: Node) -> Self {
-        Self { json: node.to_json(), place: node.place(file), node: Some(node), definition: OnceLock::new() }
+        let (place, places) = (node.place(file), Arc::new(Places::of(&node)));
+        let json = Arc::new(node.into_json());
+        let raw = Raw { json: Arc::clone(&json), places };
+        Self { json, raw: Some(raw), place, definition: OnceLock::new(), content: OnceLock::new() }
     }
 
     /// A document that a parent rendered; `place` is the parent's.
     pub fn rendered(json: Json, place: Place) -> Self {
-        Self { json, node: None, place, definition: OnceLock::new() }
+        Self { json: Arc::new(json), raw: None, place, definition: OnceLock::new(), content: OnceLock::new() }
     }
 
     /// A document that a parent rendered from a raw one, whose places it keeps.
     pub fn rendered_from(json: Json, raw: &Self) -> Self {
-        Self { json, node: raw.node.clone(), place: raw.place.clone(), definition: OnceLock::new() }
-    }
-
-    /// The document with places; `None` for a rendered one.
-    pub fn node(&self) -> Option<&Node> {
-        self.node.as_ref()
+        let (raw, place) = (raw.raw.clone(), raw.place.clone());
+        Self { json: Arc::new(json), raw, place, definition: OnceLock::new(), content: OnceLock::new() }
     }
 
     /// The document without what never makes a difference: what a server
     /// fills in, and the fields of [`WITHOUT_EFFECT`].
     pub fn definition(&self) -> Arc<Json> {
         Arc::clone(self.definition.get_or_init(|| {
-            let mut json = self.json.clone();
+            if !WITHOUT_EFFECT.iter().any(|path| has(&self.json, path)) {
+                return Arc::clone(&self.json);
+            }
+            let mut json = Json::clone(&self.json);
             for path in WITHOUT_EFFECT {
                 remove(&mut json, path);
             }
@@ -63,18 +78,16 @@ impl Doc {
     /// The place of a field, or of the nearest thing around it that is there.
     /// List items are named by their index.
     pub fn place_of(&self, path: &[&str]) -> Place {
-        let mut at = self.node.as_ref();
-        let mut place = self.place.clone();
-        for key in path {
-            let next = at.and_then(|node| match key.parse::<usize>() {
-                Ok(index) => node.as_list().and_then(|l| l.get(index)),
-                Err(_) => node.get(key),
-            });
-            let Some(node) = next else { break };
-            place = node.place(&self.place.file);
-            at = Some(node);
-        }
-        place
+        let mark = self.raw.as_ref().and_then(|raw| raw.places.find(&raw.json, path));
+        mark.map_or_else(|| self.place.clone(), |mark| mark.place(&self.place.file))
+    }
+
+    /// The content of the app that it defines; where it is equal to that at another
+    /// commit, the two are one.
+    pub fn shared(&self, content: Content) -> Arc<Content> {
+        let content = Arc::new(content);
+        let first = self.content.get_or_init(|| Arc::clone(&content));
+        if *first == content { Arc::clone(first) } else { content }
     }
 
     /// The text at a path of keys.
@@ -140,6 +153,11 @@ pub const WITHOUT_EFFECT: [&[&str]; 12] = [
     &["spec", "revisionHistoryLimit"],
 ];
 
+/// Whether something is at a path of keys, `null` included.
+fn has(json: &Json, path: &[&str]) -> bool {
+    path.iter().try_fold(json, |value, key| value.get(*key)).is_some()
+}
+
 fn remove(json: &mut Json, path: &[&str]) {
     let Some((last, before)) = path.split_last() else { return };
     let mut value = json;
@@ -157,64 +175,71 @@ fn remove(json: &mut Json, path: &[&str]) {
 /// A file's documents and what is wrong with it.
 type Parsed = Arc<(Vec<Arc<Doc>>, Vec<Problem>)>;
 
-/// Every file parsed so far, by path and blob: the second commit, and the second
+/// The same as nodes.
+type Nodes = Arc<(Vec<Node>, Vec<Problem>)>;
+
+/// Every file parsed so far, by blob and path: the second commit, and the second
 /// round of the fixpoint, find most of theirs here.
 #[derive(Debug, Default)]
 pub struct Parses {
-    by_blob: Mutex<BTreeMap<(ObjectId, RepoPath), Parsed>>,
+    docs: Mutex<ByBlob<Parsed>>,
+    nodes: Mutex<ByBlob<Nodes>>,
     defining_trees: Mutex<BTreeMap<ObjectId, bool>>,
+}
+
+/// Few blobs stand at more than one path. Nothing comes out in this order.
+#[derive(Debug)]
+struct ByBlob<T>(HashMap<ObjectId, Vec<(RepoPath, T)>>);
+
+impl<T> Default for ByBlob<T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<T> ByBlob<T> {
+    fn get(&self, id: ObjectId, path: &RepoPath) -> Option<&T> {
+        self.0.get(&id)?.iter().find(|(at, _)| at == path).map(|(_, parsed)| parsed)
+    }
+
+    fn insert(&mut self, id: ObjectId, path: RepoPath, parsed: T) {
+        if self.get(id, &path).is_none() {
+            self.0.entry(id).or_default().push((path, parsed));
+        }
+    }
 }
 
 impl Parses {
     /// The documents of one file.
     pub fn get(&self, files: &dyn Files, path: &RepoPath, id: ObjectId) -> Result<Parsed, ReadError> {
-        if let Some(found) = self.lock().get(&(id, path.clone())) {
+        if let Some(found) = lock(&self.docs).get(id, path) {
             return Ok(Arc::clone(found));
         }
-        let parsed = read(files, path, id)?;
-        self.lock().insert((id, path.clone()), Arc::clone(&parsed));
+        let parsed = docs(path, bounded(files, id)?.as_deref());
+        lock(&self.docs).insert(id, path.clone(), Arc::clone(&parsed));
         Ok(parsed)
     }
 
-    /// Reads many files on all cores, so that `get` finds them.
+    /// The documents of one file as nodes, for whoever needs the places of keys.
+    pub fn nodes(&self, files: &dyn Files, path: &RepoPath, id: ObjectId) -> Result<Nodes, ReadError> {
+        if let Some(found) = lock(&self.nodes).get(id, path) {
+            return Ok(Arc::clone(found));
+        }
+        let parsed = Arc::new(nodes(path, bounded(files, id)?.as_deref()));
+        lock(&self.nodes).insert(id, path.clone(), Arc::clone(&parsed));
+        Ok(parsed)
+    }
+
+    /// Reads many files on all processors, so that `get` finds them.
     pub fn warm(&self, files: &dyn Files, wanted: &[(RepoPath, ObjectId)]) -> Result<(), ReadError> {
         let missing: Vec<&(RepoPath, ObjectId)> = {
-            let known = self.lock();
-            wanted.iter().filter(|(path, id)| !known.contains_key(&(*id, path.clone()))).collect()
+            let known = lock(&self.docs);
+            wanted.iter().filter(|(path, id)| known.get(*id, path).is_none()).collect()
         };
-        if missing.len() < 64 {
-            return Ok(());
-        }
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let part = missing.len().div_ceil(workers);
-        let results: Vec<Result<Vec<_>, ReadError>> = std::thread::scope(|scope| {
-            let threads: Vec<_> = missing
-                .chunks(part)
-                .map(|chunk| {
-                    scope.spawn(move || {
-                        let ids: Vec<ObjectId> = chunk.iter().map(|(_, id)| *id).collect();
-                        let Ok(blobs) = files.blobs(&ids) else {
-                            // One that is too large must not keep the others from being read.
-                            let each = |(path, id): &&(RepoPath, ObjectId)| {
-                                Ok(((*id, path.clone()), read(files, path, *id)?))
-                            };
-                            return chunk.iter().map(each).collect();
-                        };
-                        let parsed = chunk
-                            .iter()
-                            .zip(blobs)
-                            .map(|((path, id), blob)| ((*id, path.clone()), parse(path, &blob)));
-                        Ok(parsed.collect())
-                    })
-                })
-                .collect();
-            threads
-                .into_iter()
-                .map(|t| t.join().unwrap_or_else(|_| Err(ReadError::new("definitions", "a reader stopped"))))
-                .collect()
-        });
-        for result in results {
-            self.lock().extend(result?);
+        let parsed = parallel(&missing, |(path, id)| Ok(docs(path, bounded(files, *id)?.as_deref())))?;
+        let mut known = lock(&self.docs);
+        for ((path, id), parsed) in missing.into_iter().zip(parsed) {
+            known.insert(*id, path.clone(), parsed);
         }
         Ok(())
     }
@@ -234,43 +259,49 @@ impl Parses {
         Ok(found)
     }
 
-    fn trees(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectId, bool>> {
-        self.defining_trees.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(ObjectId, RepoPath), Parsed>> {
-        self.by_blob.lock().unwrap_or_else(PoisonError::into_inner)
+    fn trees(&self) -> MutexGuard<'_, BTreeMap<ObjectId, bool>> {
+        lock(&self.defining_trees)
     }
 }
 
-fn read(files: &dyn Files, path: &RepoPath, id: ObjectId) -> Result<Parsed, ReadError> {
-    Ok(bounded(files, id)?.map_or_else(|| too_large(path), |bytes| parse(path, &bytes)))
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn parse(path: &RepoPath, bytes: &[u8]) -> Parsed {
+/// The documents in a file's bytes; there are none where it is too large.
+fn docs(path: &RepoPath, bytes: Option<&[u8]>) -> Parsed {
+    let (nodes, problems) = nodes(path, bytes);
+    let docs = nodes.into_iter().map(|node| Arc::new(Doc::raw(path.as_str(), node)));
+    Arc::new((docs.collect(), problems))
+}
+
+fn nodes(path: &RepoPath, bytes: Option<&[u8]>) -> (Vec<Node>, Vec<Problem>) {
+    let Some(bytes) = bytes else { return (Vec::new(), vec![too_large(path)]) };
     let (nodes, problems) = documents(path.as_str(), bytes);
-    let mut docs = Vec::with_capacity(nodes.len());
+    let mut unpacked = Vec::with_capacity(nodes.len());
     for node in nodes {
-        unpack(path.as_str(), node, 0, &mut docs);
+        unpack(node, 0, &mut unpacked);
     }
-    Arc::new((docs, problems))
+    (unpacked, problems)
 }
 
 /// A `List` stands for its items, as kubectl and both controllers have it.
-fn unpack(file: &str, node: Node, depth: usize, out: &mut Vec<Arc<Doc>>) {
+fn unpack(mut node: Node, depth: usize, out: &mut Vec<Node>) {
     let is_list = node.get("kind").and_then(Node::as_str).is_some_and(|kind| kind.ends_with("List"));
-    match node.get("items").and_then(Node::as_list) {
-        Some(items) if is_list && node.get("apiVersion").is_some() && depth < MAX_LISTS => {
-            for item in items {
-                unpack(file, item.clone(), depth + 1, out);
+    let has_items = node.get("items").and_then(Node::as_list).is_some();
+    if !(is_list && has_items && node.get("apiVersion").is_some() && depth < MAX_LISTS) {
+        return out.push(node);
+    }
+    if let Value::Map(entries) = &mut node.value {
+        for entry in entries.drain(..).filter(|entry| entry.key == "items") {
+            if let Value::List(items) = entry.value.value {
+                items.into_iter().for_each(|item| unpack(item, depth + 1, out));
             }
         }
-        Some(_) | None => out.push(Arc::new(Doc::raw(file, node))),
     }
 }
 
-fn too_large(path: &RepoPath) -> Parsed {
+fn too_large(path: &RepoPath) -> Problem {
     let message = format!("the file is larger than {} MiB", MAX_BLOB >> 20);
-    let place = Place::new(path.as_str(), 1, 1);
-    Arc::new((Vec::new(), vec![Problem::new(Code::YamlTooLarge, Some(place), message)]))
+    Problem::new(Code::YamlTooLarge, Some(Place::new(path.as_str(), 1, 1)), message)
 }

@@ -5,6 +5,7 @@
 //! that apps wait for turn up on the way; when nothing more can, what is missing
 //! is assumed or said.
 
+mod contents;
 mod parents;
 mod register;
 mod roots_of;
@@ -13,17 +14,17 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::app::{App, Carried, Content, Format, Parent, Unknown};
+use super::app::{App, Carried, Parent, Unknown};
 use super::doc::Doc;
-use super::flux::{self, Read};
+use super::elsewhere::with_sources;
 use super::format::{Context, Stage};
-use super::job::{Input, Job, Tool};
+use super::job::{Job, Tool};
 use super::kinds::{FluxSources, Kind, kind, misread};
 use super::scope::Scope;
 use super::values::{Named, ValueSources, with_digests};
-use super::{Catalog, Reading, Request, argo, helm_release, job_key, luigi_app, paths, roots};
+use super::{Catalog, Reading, Request, job_key, roots};
 use crate::files::ReadError;
-use crate::name::{AppId, AppKey, Environment, RepoPath};
+use crate::name::{AppId, AppKey, Environment};
 use crate::problem::{Code, Place, Problem, Severity};
 
 /// Parents of parents, at most.
@@ -83,6 +84,7 @@ struct Fixpoint<'a> {
     forced: BTreeSet<AppId>,
     problems: BTreeSet<Problem>,
     pending: BTreeMap<crate::name::Digest, (String, Job)>,
+    wanted: BTreeSet<super::pins::Pin>,
     root_jobs: Vec<(Environment, Job)>,
     /// ConfigMaps that contents were read without.
     without: BTreeSet<Named>,
@@ -111,6 +113,7 @@ pub fn read(request: &Request<'_>) -> Result<Reading, ReadError> {
             forced: BTreeSet::new(),
             problems: BTreeSet::new(),
             pending: BTreeMap::new(),
+            wanted: BTreeSet::new(),
             root_jobs: Vec::new(),
             without: BTreeSet::new(),
             late,
@@ -121,7 +124,7 @@ pub fn read(request: &Request<'_>) -> Result<Reading, ReadError> {
         fixpoint.run()?;
         if !fixpoint.restart {
             match fixpoint.lost() {
-                None => return fixpoint.finish(),
+                None => return Ok(fixpoint.finish()),
                 Some(lost) => (ranks, pinned) = lost,
             }
             late = fixpoint.late;
@@ -147,6 +150,7 @@ impl Fixpoint<'_> {
             scope: &self.scope,
             sources: &self.sources,
             values: &self.values,
+            pins: self.request.pins,
             stage: self.stage,
         }
     }
@@ -156,10 +160,7 @@ impl Fixpoint<'_> {
             self.progress = false;
             self.decide_scope()?;
             let open: Vec<AppId> = self.ids(State::Open);
-            let mut waiting = Vec::new();
-            for id in &open {
-                waiting.extend(self.read_content(id)?);
-            }
+            let waiting = self.read_contents(&open)?;
             for id in self.ids(State::Read) {
                 self.expand(&id)?;
             }
@@ -167,6 +168,10 @@ impl Fixpoint<'_> {
                 continue;
             }
             if !self.pending.is_empty() {
+                return Ok(());
+            }
+            self.wanted.extend(self.request.pins.take_wanted());
+            if !self.wanted.is_empty() {
                 return Ok(());
             }
             if self.search_values(waiting)? {
@@ -183,33 +188,6 @@ impl Fixpoint<'_> {
         self.slots.iter().filter(|(_, s)| s.state == state).map(|(id, _)| id.clone()).collect()
     }
 
-    /// Reads an app's content. Returns the ConfigMaps it waits for.
-    fn read_content(&mut self, id: &AppId) -> Result<Vec<Named>, ReadError> {
-        let Some(slot) = self.slots.get(id) else { return Ok(Vec::new()) };
-        let context = self.context();
-        let content = match slot.app.format {
-            Format::Luigi => luigi_app::read(&context, &slot.app, &slot.doc)?,
-            Format::ArgoApplication => argo::read(&context, &slot.app, &slot.doc)?,
-            Format::FluxHelmRelease => helm_release::read(&context, &slot.app, &slot.doc)?,
-            Format::FluxKustomization => match flux::read(&context, &slot.app, &slot.doc)? {
-                Read::Waits { values } => return Ok(values),
-                Read::Content { content, without } => {
-                    self.without.extend(without);
-                    Some(*content)
-                }
-            },
-        };
-        if let Some(content) = content
-            && let Some(slot) = self.slots.get_mut(id)
-        {
-            slot.app.content = content;
-            slot.app.content.unknown.extend(slot.flaw.clone());
-            slot.state = State::Read;
-            self.progress = true;
-        }
-        Ok(Vec::new())
-    }
-
     /// Registers what an app's content defines, if it does.
     fn expand(&mut self, id: &AppId) -> Result<(), ReadError> {
         let Some(slot) = self.slots.get(id) else { return Ok(()) };
@@ -221,7 +199,7 @@ impl Fixpoint<'_> {
             return Ok(());
         }
         let (place, depth) = (slot.app.place.clone(), slot.depth + 1);
-        let content: Content = slot.app.content.clone();
+        let content = Arc::clone(&slot.app.content);
         let broken = content.problems.iter().any(|p| p.severity == Severity::Error);
         if depth > MAX_DEPTH {
             let message = format!("{id} is {depth} parents deep");
@@ -246,8 +224,9 @@ impl Fixpoint<'_> {
         let mut done = true;
         for job in &content.jobs {
             if let Tool::Plain(plain) = &job.tool {
-                for (path, blob) in roots::plain_files(self.request.files, job, plain)? {
-                    let parsed = self.request.parses.get(self.request.files, &path, blob)?;
+                let files = self.request.files_of(job);
+                for (path, blob) in roots::plain_files(&*files, job, plain)? {
+                    let parsed = self.request.parses.get(&*files, &path, blob)?;
                     self.problems.extend(parsed.1.iter().cloned());
                     for doc in &parsed.0 {
                         self.register(doc, Rank::Plain, &parent, depth);
@@ -257,7 +236,7 @@ impl Fixpoint<'_> {
                 // Whoever deploys it is told; nothing is hidden here.
             } else {
                 match self.rendered(&id.to_string(), job, &place) {
-                    Some(docs) => self.register_rendered(&docs, &job.inputs, &parent, depth, &place)?,
+                    Some(docs) => self.register_rendered(&docs, job, &parent, depth, &place)?,
                     None => done = false,
                 }
             }
@@ -303,12 +282,12 @@ impl Fixpoint<'_> {
     fn register_rendered(
         &mut self,
         objects: &[crate::object::Object],
-        inputs: &BTreeMap<RepoPath, Input>,
+        job: &Job,
         parent: &Parent,
         depth: usize,
         place: &Place,
     ) -> Result<(), ReadError> {
-        let raw = roots::raw_places(self.request, inputs)?;
+        let raw = roots::raw_places(self.request, job)?;
         for object in objects {
             let key = (object.key.kind.clone(), object.key.name.clone());
             let doc = match raw.get(&key) {
@@ -342,11 +321,12 @@ impl Fixpoint<'_> {
         }
     }
 
-    fn finish(mut self) -> Result<Reading, ReadError> {
+    fn finish(mut self) -> Reading {
         let mut apps = BTreeMap::new();
         for (id, slot) in std::mem::take(&mut self.slots) {
             let slot_values = slot.values_from();
             let mut app = slot.app;
+            app.definition = with_sources(&self.sources, &app, &slot.doc);
             let key = AppKey { environment: self.request.environment.clone(), app: id };
             self.problems.extend(app.content.problems.iter().cloned().map(|p| match p.severity {
                 // A choice made for several apps is said once.
@@ -354,14 +334,14 @@ impl Fixpoint<'_> {
                 Severity::Error | Severity::Warning => p.of(&key),
             }));
             app.definition = with_digests(&self.values, app.format, &slot_values, &app.definition);
-            app.content.around = paths::around(self.request.files, &app)?;
             apps.insert(key, app);
         }
         let problems = self.problems.into_iter().collect();
-        Ok(Reading {
+        Reading {
             catalog: Catalog { apps, problems, roots: self.root_jobs },
             pending: self.pending.into_values().collect(),
+            wanted: self.wanted,
             scope: self.scope,
-        })
+        }
     }
 }

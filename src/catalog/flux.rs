@@ -13,9 +13,11 @@ use super::app::{App, Content, Format, Parent};
 use super::closure::{Closure, What};
 use super::doc::{Doc, at};
 use super::format::{Context, Header, Stage, content, depends_on, job, kustomize, remote};
+use super::ignore::Ignore;
 use super::job::{Mount, Substitute, UnknownVariable};
 use super::kustomization::FILE_NAMES;
 use super::overlay;
+use super::pins::Pin;
 use super::scope::Meaning;
 use super::values::{self, Named};
 use crate::files::{EntryKind, Next, ReadError, find, walk};
@@ -58,6 +60,8 @@ pub enum Origin {
         what: String,
         /// Tag, commit, range or branch.
         revision: String,
+        /// The pin, where it is one.
+        pin: Option<Pin>,
     },
     /// Not known yet.
     Wait,
@@ -83,13 +87,20 @@ pub fn origin(context: &Context<'_>, kind: &str, namespace: &str, name: &str) ->
         .to_owned();
     if kind != "GitRepository" {
         let what = if url.is_empty() { format!("{kind} {namespace}/{name}") } else { url };
-        return Origin::Elsewhere { what, revision };
+        return Origin::Elsewhere { what, revision, pin: None };
     }
     match context.scope.meaning(&url, &revision) {
         Meaning::Here => Origin::Here(includes(context, source, namespace)),
         Meaning::Undecided if context.stage == Stage::Searching => Origin::Wait,
         Meaning::Undecided | Meaning::Elsewhere | Meaning::OwnHistory => {
-            Origin::Elsewhere { what: url, revision }
+            // A range and a branch float: they are not followed.
+            let exact = ["commit", "tag"]
+                .iter()
+                .find_map(|key| reference.and_then(|r| at(r, &[key])).and_then(Json::as_str));
+            let meaning = context.scope.meaning(&url, &revision);
+            let pin =
+                exact.filter(|exact| *exact == revision).and_then(|exact| Pin::of(meaning, &url, exact));
+            Origin::Elsewhere { what: url, revision, pin }
         }
     }
 }
@@ -218,8 +229,9 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadErr
             mounts
         }
         Origin::Wait => return Ok(Read::Waits { values: Vec::new() }),
-        Origin::Elsewhere { what, revision } => {
-            return Ok(Read::content(elsewhere(&what, &revision)));
+        Origin::Elsewhere { what, revision, pin } => {
+            let Some(pin) = pin else { return Ok(Read::content(elsewhere(&what, &revision))) };
+            return at_pin(context, doc, (&what, &pin), (&path, own), &place);
         }
         Origin::Nowhere => {
             let exists = matches!(context.closure(&[]).locate(&path, &place)?.what, What::Tree(_));
@@ -243,6 +255,40 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadErr
         return Ok(Read::Waits { values: missing });
     }
     let mut content = kustomization(context, doc, &path, &mounts, substitute, &place)?;
+    content.problems.extend(notes);
+    Ok(Read::Content { content: Box::new(content), without: missing })
+}
+
+/// The content at a pin. It is no file of the compared commit: a difference shows
+/// in the pin.
+fn at_pin(
+    context: &Context<'_>,
+    doc: &Doc,
+    (what, pin): (&str, &Pin),
+    (path, own): (&RepoPath, &str),
+    place: &Place,
+) -> Result<Read, ReadError> {
+    let pinned = match context.pinned(Some(pin)) {
+        None => return Ok(Read::Waits { values: Vec::new() }),
+        Some(Ok(pinned)) => pinned,
+        Some(Err(why)) => {
+            let mut content = elsewhere(what, &pin.revision);
+            content.not_rendered.iter_mut().for_each(|said| *said = format!("{said}: {why}"));
+            return Ok(Read::content(content));
+        }
+    };
+    let mut notes = Vec::new();
+    let (substitute, missing) = substitution(context, doc, own, &mut notes);
+    if !missing.is_empty() && context.stage == Stage::Searching {
+        return Ok(Read::Waits { values: missing });
+    }
+    let there = Context { files: &*pinned.files, ..*context };
+    let mut content = kustomization(&there, doc, path, &[], substitute, place)?;
+    for job in &mut content.jobs {
+        job.at = Some(pinned.at.clone());
+    }
+    content.inputs.clear();
+    content.remotes.push(remote(what, &pin.revision));
     content.problems.extend(notes);
     Ok(Read::Content { content: Box::new(content), without: missing })
 }
@@ -278,7 +324,7 @@ fn kustomization(
         closure.kustomize(path, None, place)?;
         return Ok(content(closure, Vec::new()));
     } else {
-        let own = overlay::generated(&resources(context, &mut closure, path, place)?);
+        let own = overlay::generated(&resources(context, &mut closure, path, doc, place)?);
         let plain = Json::Object(own.clone()).to_string();
         Some(overlay::flux(own, spec).unwrap_or(plain))
     };
@@ -287,42 +333,29 @@ fn kustomization(
     Ok(content(closure, jobs))
 }
 
-/// Files that Flux leaves out of a source unless told otherwise
-/// (source-controller `docs/spec/v1/gitrepositories.md`, default exclusions).
-const IGNORED: [&str; 12] = [
-    ".goreleaser.yml",
-    ".goreleaser.yaml",
-    ".goreleaser.brew.yml",
-    ".sops.yaml",
-    ".flux.yaml",
-    ".travis.yml",
-    ".gitlab-ci.yml",
-    "appveyor.yml",
-    ".drone.yml",
-    "cloudbuild.yaml",
-    "codeship-services.yml",
-    "codeship-steps.yml",
-];
-
 /// The resources of the kustomization that Flux generates for a folder without
 /// one: every YAML file below it, but a folder with a kustomization as a whole.
 fn resources(
     context: &Context<'_>,
     closure: &mut Closure<'_>,
     dir: &RepoPath,
+    doc: &Doc,
     place: &Place,
 ) -> Result<Vec<String>, ReadError> {
     let found = closure.locate(dir, place)?;
     let What::Tree(id) = found.what else { return Ok(Vec::new()) };
     closure.tree(&found, id, place)?;
+    let own = ignored(context, doc);
+    let ignore = Ignore::below(context.files, &found.real, id, own.as_deref())?;
+    let left_out =
+        |path: &RepoPath| found.real.join(path.as_str()).is_ok_and(|path| ignore.leaves_out(&path));
     let mut out = Vec::new();
     walk(context.files, id, &RepoPath::root(), &mut |path, entry| {
         let name = path.file_name();
         match entry.kind {
-            EntryKind::Directory if matches!(name, ".git" | ".github" | ".circleci") => Ok(Next::Skip),
             EntryKind::Directory => {
                 let list = context.files.list(entry.id)?;
-                if FILE_NAMES.iter().any(|n| find(&list, n).is_some()) {
+                if FILE_NAMES.iter().any(|n| find(&list, n).is_some() && !left_out(&path.child(n))) {
                     out.push(path.to_string());
                     return Ok(Next::Skip);
                 }
@@ -330,7 +363,7 @@ fn resources(
             }
             EntryKind::File | EntryKind::Executable => {
                 let yaml = name.ends_with(".yaml") || name.ends_with(".yml");
-                if yaml && !IGNORED.contains(&name) {
+                if yaml && !left_out(&path) {
                     out.push(path.to_string());
                 }
                 Ok(Next::Enter)
@@ -340,6 +373,26 @@ fn resources(
     })?;
     out.sort();
     Ok(out)
+}
+
+/// `spec.ignore` of the GitRepository that the files are of.
+fn ignored(context: &Context<'_>, doc: &Doc) -> Option<String> {
+    let text = |path: &[&str]| doc.text(path).unwrap_or("");
+    let (kind, name) = (text(&["spec", "sourceRef", "kind"]), text(&["spec", "sourceRef", "name"]));
+    let namespace = doc.text(&["spec", "sourceRef", "namespace"]).unwrap_or(doc.namespace());
+    let own = |source: &Doc| source.text(&["spec", "ignore"]).map(str::to_owned);
+    if kind != "ExternalArtifact" {
+        return context.sources.get(kind, namespace, name).and_then(|source| own(source));
+    }
+    // What an artifact is copied from was filtered before.
+    context.sources.of_kind("ArtifactGenerator", namespace).find_map(|generator| {
+        let sources = generator.at(&["spec", "sources"]).and_then(Json::as_array)?;
+        sources.iter().find_map(|source| {
+            let text = |key: &str| at(source, &[key]).and_then(Json::as_str).unwrap_or("");
+            let namespace = if text("namespace").is_empty() { namespace } else { text("namespace") };
+            own(context.sources.get(text("kind"), namespace, text("name"))?)
+        })
+    })
 }
 
 /// `spec.postBuild`, and the ConfigMaps that are not known (yet).

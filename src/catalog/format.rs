@@ -15,6 +15,7 @@ use super::job::{
     Crds, Dependency, Depth, Helm, Job, Kustomize, Mount, Plain, Set, Substitute, Tool, Values,
 };
 use super::kinds::FluxSources;
+use super::pins::{Pin, Pinned, Pins};
 use super::scope::{Scope, is_exact};
 use super::values::ValueSources;
 use crate::config::Config;
@@ -39,6 +40,8 @@ pub struct Context<'a> {
     pub sources: &'a FluxSources,
     /// ConfigMaps and Secrets found so far.
     pub values: &'a ValueSources,
+    /// Pins looked at so far.
+    pub pins: &'a Pins,
     /// Whether what is missing may still be found.
     pub stage: Stage,
 }
@@ -73,9 +76,18 @@ impl Context<'_> {
             needs: Vec::new(),
             wave: None,
             carried: Carried::OwnStep,
-            content: Content::default(),
+            content: Arc::default(),
         };
         Header { app, problems: Vec::new() }
+    }
+
+    /// What a pin came to: its files, or why they cannot be had. `None` while
+    /// nobody has looked.
+    pub fn pinned(&self, pin: Option<&Pin>) -> Option<Result<Pinned, String>> {
+        match pin {
+            Some(pin) => self.pins.ask(pin),
+            None => Some(Err("it names no tag or commit".to_owned())),
+        }
     }
 
     /// An empty closure over content seen through `mounts`.
@@ -119,6 +131,14 @@ pub enum ContentKind {
 
 /// What a folder holds, as Argo CD and Luigi's `App` detect it.
 pub fn detect(closure: &mut Closure<'_>, dir: &RepoPath, place: &Place) -> Result<ContentKind, ReadError> {
+    let found = closure.locate(dir, place)?;
+    if let What::Tree(id) = found.what
+        && closure.is_plain(id)?
+    {
+        // With the whole folder as an input, a file that appears is seen.
+        closure.tree(&found, id, place)?;
+        return Ok(ContentKind::Plain);
+    }
     if matches!(closure.file(&dir.child("Chart.yaml"), place)?.what, What::Blob(_)) {
         return Ok(ContentKind::Helm);
     }
@@ -128,7 +148,14 @@ pub fn detect(closure: &mut Closure<'_>, dir: &RepoPath, place: &Place) -> Resul
 
 /// A job whose inputs are all that `closure` has found so far.
 pub fn job(closure: &Closure<'_>, mounts: &[Mount], tool: Tool, substitute: Option<Substitute>) -> Job {
-    Job { inputs: closure.inputs.clone(), mounts: mounts.to_vec(), tool, substitute, namespace: None }
+    Job {
+        inputs: closure.inputs.clone(),
+        at: None,
+        mounts: mounts.to_vec(),
+        tool,
+        substitute,
+        namespace: None,
+    }
 }
 
 /// Plain files below a path.

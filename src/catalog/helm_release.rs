@@ -3,7 +3,7 @@
 //!
 //! Under the engine `ledger` it has no step: its parent carries it. Its chart is
 //! followed where it is in this repository, and named where it is not.
-//! Fields: `helm-controller/api/v2/helmrelease_types.go`.
+//! Fields and `GetReleaseName`: `helm-controller/api/v2/helmrelease_types.go`.
 
 use std::sync::Arc;
 
@@ -61,8 +61,9 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Option<Conten
                 }
             };
             let dependencies = closure.chart(&dir, &place)?;
+            closure.not_rendered.extend(not_merged(doc));
             let mut options = HelmOptions {
-                release: doc.text(&["spec", "releaseName"]).unwrap_or(doc.name()).to_owned(),
+                release: release_name(doc),
                 namespace: app.destination.namespace.clone(),
                 ..HelmOptions::default()
             };
@@ -91,11 +92,31 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Option<Conten
             }
             Ok(Some(content))
         }
-        Origin::Elsewhere { what, revision } => {
+        Origin::Elsewhere { what, revision, pin: _ } => {
             let revision = if by_reference || version.is_empty() { revision } else { version.to_owned() };
             Ok(Some(named_chart(&what, chart, &revision)))
         }
     }
+}
+
+/// `GetReleaseName`: composed of both where there is a target namespace.
+fn release_name(doc: &Doc) -> String {
+    let text = |key: &str| doc.text(&["spec", key]).filter(|text| !text.is_empty());
+    match (text("releaseName"), text("targetNamespace")) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(namespace)) => format!("{namespace}-{}", doc.name()),
+        (None, None) => doc.name().to_owned(),
+    }
+}
+
+/// What the chart would be rendered without: the release would be another.
+fn not_merged(doc: &Doc) -> Vec<String> {
+    let list = |key: &str| doc.at(&["spec", key]).and_then(Json::as_array).into_iter().flatten();
+    let text = |item: &Json, key: &str| item.get(key).and_then(Json::as_str).unwrap_or("").to_owned();
+    let values = list("valuesFrom")
+        .map(|item| format!("values from {} {} are not merged", text(item, "kind"), text(item, "name")));
+    let post = list("postRenderers").take(1).map(|_| "postRenderers are not run".to_owned());
+    values.chain(post).collect()
 }
 
 /// `valuesFiles`, relative to the source's top.

@@ -15,6 +15,7 @@ use super::doc::{Doc, Parses};
 use super::format::{Context, Stage};
 use super::job::Input;
 use super::kinds::{FluxSources, Kind, kind, may_define_apps};
+use super::pins::Pins;
 use super::scope::{PathHere, Scope, most_named};
 use super::values::ValueSources;
 use super::{argo, flux, luigi_app};
@@ -38,15 +39,9 @@ const SKIPPED: [&str; 10] = [
     "tests",
 ];
 
-/// Infers the configuration at one commit.
-pub fn infer(files: &dyn Files) -> Result<(Config, Vec<Problem>), ReadError> {
-    let mut survey = Survey {
-        files,
-        parses: Parses::default(),
-        docs: Vec::new(),
-        charts: Vec::new(),
-        problems: Vec::new(),
-    };
+/// Infers the configuration at one commit. What it parses stays in `parses`.
+pub fn infer(files: &dyn Files, parses: &Parses) -> Result<(Config, Vec<Problem>), ReadError> {
+    let mut survey = Survey { files, parses, docs: Vec::new(), charts: Vec::new(), problems: Vec::new() };
     survey.look()?;
     let mut environments: BTreeMap<Environment, BTreeSet<AppsKind>> = BTreeMap::new();
     let roots = survey.roots()?;
@@ -90,7 +85,7 @@ pub fn infer(files: &dyn Files) -> Result<(Config, Vec<Problem>), ReadError> {
 /// All that may matter, found in one walk.
 struct Survey<'a> {
     files: &'a dyn Files,
-    parses: Parses,
+    parses: &'a Parses,
     docs: Vec<Arc<Doc>>,
     /// Charts whose templates define apps.
     charts: Vec<RepoPath>,
@@ -144,18 +139,14 @@ impl Survey<'_> {
         }
         self.parses.warm(files, &found)?;
         for (path, id) in found {
-            let Some(text) = bounded(files, id)? else {
-                self.problems.extend(self.parses.get(files, &path, id)?.1.iter().cloned());
-                continue;
-            };
-            if may_define_apps(&text) || holds_source(&text) {
-                let parsed = self.parses.get(files, &path, id)?;
-                self.docs.extend(parsed.0.iter().filter(|d| kind(d) != Kind::Other).cloned());
-                // What cannot be read is no root, so nobody would tell of it. Text
-                // for a template engine that is not Helm is nobody's manifest.
-                if !holds_template(&text) {
-                    self.problems.extend(parsed.1.iter().cloned());
-                }
+            let parsed = self.parses.get(files, &path, id)?;
+            self.docs.extend(parsed.0.iter().filter(|d| kind(d) != Kind::Other).cloned());
+            // What cannot be read is no root, so nobody would tell of it. Text for a
+            // template engine that is not Helm is nobody's manifest.
+            if !parsed.1.is_empty()
+                && bounded(files, id)?.is_none_or(|text| may_define(&text) && !holds_template(&text))
+            {
+                self.problems.extend(parsed.1.iter().cloned());
             }
         }
         Ok(())
@@ -171,14 +162,16 @@ impl Survey<'_> {
         let config = Config::default();
         let scope = self.scope(&sources)?;
         let environment = Environment::unnamed();
+        let pins = Pins::default();
         let context = Context {
             files: self.files,
-            parses: &self.parses,
+            parses: self.parses,
             config: &config,
             environment: &environment,
             scope: &scope,
             sources: &sources,
             values: &maps,
+            pins: &pins,
             stage: Stage::Settled,
         };
         let has = |wanted: Format| self.docs.iter().any(|d| kind(d) == Kind::App(wanted));
@@ -338,6 +331,10 @@ impl Survey<'_> {
         }
         Ok(out)
     }
+}
+
+fn may_define(text: &[u8]) -> bool {
+    may_define_apps(text) || holds_source(text)
 }
 
 fn holds_template(text: &[u8]) -> bool {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::pins::At;
 use crate::name::{ObjectId, RepoPath};
 
 /// What stands at a path that content reads.
@@ -41,6 +42,9 @@ pub struct Job {
     /// Every file and folder of the repository that the tool may read. A
     /// renderer gets these and nothing else.
     pub inputs: BTreeMap<RepoPath, Input>,
+    /// The commit that the files are of, where it is not the compared one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<At>,
     /// Folders that content sees elsewhere than they are. Empty: all as it is.
     pub mounts: Vec<Mount>,
     /// What renders.

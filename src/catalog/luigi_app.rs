@@ -13,6 +13,7 @@ use super::format::{
     ContentKind, Context, Header, HelmOptions, Stage, content, detect, job, kustomize, plain, remote,
 };
 use super::job::{Depth, Tool, Values};
+use super::pins::Pin;
 use super::scope::Meaning;
 use crate::files::ReadError;
 use crate::name::{AppId, RepoPath};
@@ -88,29 +89,53 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Option<Conten
         Meaning::Here => {}
         Meaning::Undecided if context.stage == Stage::Searching => return Ok(None),
         Meaning::Undecided | Meaning::Elsewhere | Meaning::OwnHistory => {
+            let own = (url.is_empty() && meaning == Meaning::Undecided).then_some(Meaning::OwnHistory);
+            let pin = Pin::of(own.unwrap_or(meaning), url, revision);
             let what = if url.is_empty() { "this repository" } else { url };
             let input = remote(format!("{what}//{path}"), revision);
-            let why = format!("{} at {revision} not fetched", input.what);
-            return Ok(Some(Content { remotes: vec![input], not_rendered: vec![why], ..Content::default() }));
+            return Ok(match context.pinned(pin.as_ref()) {
+                None => None,
+                Some(Err(why)) => {
+                    let why = format!("{} at {revision} not fetched: {why}", input.what);
+                    Some(Content { remotes: vec![input], not_rendered: vec![why], ..Content::default() })
+                }
+                Some(Ok(pinned)) => {
+                    let there = Context { files: &*pinned.files, ..*context };
+                    let mut content = here(&there, app, doc)?;
+                    for job in &mut content.jobs {
+                        job.at = Some(pinned.at.clone());
+                    }
+                    // No file of the compared commit: a difference shows in the pin.
+                    content.inputs.clear();
+                    content.remotes.push(input);
+                    Some(content)
+                }
+            });
         }
     }
+    here(context, app, doc).map(Some)
+}
+
+/// The content that the path names, in the files at hand.
+fn here(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Content, ReadError> {
+    let path = doc.text(&["spec", "source", "path"]).unwrap_or("");
     let place = doc.place_of(&["spec", "source", "path"]);
     let mut closure = context.closure(&[]);
     if path.is_empty() {
         let message = "an App needs spec.source.path; the repository's top is `path: .`";
         closure.problems.push(Problem::new(Code::AppField, Some(place), message));
-        return Ok(Some(content(closure, Vec::new())));
+        return Ok(content(closure, Vec::new()));
     }
     let dir = match RepoPath::parse(path) {
         Ok(dir) => dir,
         Err(error) => {
             closure.problems.push(Problem::new(Code::PathEscapes, Some(place), error.to_string()));
-            return Ok(Some(content(closure, Vec::new())));
+            return Ok(content(closure, Vec::new()));
         }
     };
     if closure.file(&dir, &place)?.what == What::Absent {
         closure.problems.push(Problem::new(Code::PathMissing, Some(place), format!("{dir} does not exist")));
-        return Ok(Some(content(closure, Vec::new())));
+        return Ok(content(closure, Vec::new()));
     }
     let tool = match detect(&mut closure, &dir, &place)? {
         ContentKind::Helm => {
@@ -128,7 +153,7 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Option<Conten
         job
     });
     let jobs = jobs.into_iter().collect();
-    Ok(Some(content(closure, jobs)))
+    Ok(content(closure, jobs))
 }
 
 fn helm_options(

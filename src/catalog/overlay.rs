@@ -70,7 +70,12 @@ pub fn flux(mut own: Kustomization, spec: &Json) -> Option<String> {
     append(&mut own, "patchesJson6902", json6902(spec).as_ref());
     append(&mut own, "components", at(spec, &["components"]));
     for image in at(spec, &["images"]).and_then(Json::as_array).into_iter().flatten() {
-        by_name(&mut own, "images", image.clone());
+        flux_image(&mut own, image);
+    }
+    if let Some(Json::Array(metadata)) = at(spec, &["buildMetadata"])
+        && !metadata.is_empty()
+    {
+        own.insert("buildMetadata".to_owned(), json!(metadata));
     }
     // `commonMetadata` touches an object's own metadata only, never a template:
     // the field path says so.
@@ -145,6 +150,24 @@ fn append(own: &mut Kustomization, key: &str, more: Option<&Json>) {
     }
 }
 
+/// Flux puts what an image says over what the file says of the same name; tag and
+/// digest are one thing.
+fn flux_image(own: &mut Kustomization, image: &Json) {
+    let old = own.get("images").and_then(Json::as_array);
+    let old = old.and_then(|list| list.iter().find(|old| at(old, &["name"]) == at(image, &["name"])));
+    let mut new = old.and_then(Json::as_object).cloned().unwrap_or_default();
+    let said = |key: &str| at(image, &[key]).and_then(Json::as_str).unwrap_or("");
+    if !said("newTag").is_empty() || !said("digest").is_empty() {
+        new.remove("newTag");
+        new.remove("digest");
+    }
+    new.insert("name".to_owned(), json!(at(image, &["name"])));
+    for key in ["newName", "newTag", "digest"].into_iter().filter(|key| !said(key).is_empty()) {
+        new.insert(key.to_owned(), json!(said(key)));
+    }
+    by_name(own, "images", Json::Object(new));
+}
+
 /// Replaces the list's entry of the same `name`, or appends.
 fn by_name(own: &mut Kustomization, key: &str, new: Json) {
     let entry = own.entry(key).or_insert_with(|| json!([]));
@@ -202,5 +225,26 @@ mod tests {
         let base = own(&json!({"images": [{"name": "nginx", "newTag": "1"}]}));
         let text = argo(base, &json!({"images": ["nginx:2"]})).unwrap();
         assert_eq!(text, r#"{"images":[{"name":"nginx","newTag":"2"}]}"#);
+    }
+
+    #[test]
+    fn flux_puts_images_over_those_of_the_file() {
+        let images = |base: Json, image: Json| {
+            let text = flux(own(&json!({"images": [base]})), &json!({"images": [image]})).unwrap();
+            serde_json::from_str::<Json>(&text).unwrap()["images"].clone()
+        };
+        let base = json!({"name": "a", "newName": "b", "digest": "sha256:x"});
+        assert_eq!(
+            images(base.clone(), json!({"name": "a", "newTag": "2"})),
+            json!([{"name": "a", "newName": "b", "newTag": "2"}])
+        );
+        assert_eq!(
+            images(base.clone(), json!({"name": "a", "newName": "c"})),
+            json!([{"name": "a", "newName": "c", "digest": "sha256:x"}])
+        );
+        assert_eq!(
+            images(base.clone(), json!({"name": "z", "newTag": "1"})),
+            json!([base, {"name": "z", "newTag": "1"}])
+        );
     }
 }

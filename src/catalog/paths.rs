@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::app::App;
+use super::app::Content;
 use super::closure::real_path;
 use super::doc::at;
 use super::job::{Input, Job, Tool};
@@ -15,19 +15,22 @@ use crate::name::RepoPath;
 
 /// The folders as wholes, at one commit. Those that are an input as a whole are
 /// left out; so is everything where nothing of the content is here.
-pub fn around(files: &dyn Files, app: &App) -> Result<BTreeMap<RepoPath, Input>, ReadError> {
-    let content = &app.content;
+pub fn around(
+    files: &dyn Files,
+    content: &Content,
+    definition: &Json,
+) -> Result<BTreeMap<RepoPath, Input>, ReadError> {
     let mut out = BTreeMap::new();
     if content.inputs.is_empty() {
         return Ok(out);
     }
     let jobs = content.jobs.iter().filter_map(folder);
     // Where there is no job, a definition's paths are paths of the repository.
-    let defined = if content.jobs.is_empty() { defined(&app.definition) } else { Vec::new() };
+    let defined = if content.jobs.is_empty() { defined(definition) } else { Vec::new() };
     for path in jobs.chain(defined) {
-        if let Some(entry) = files.entry(&path)?
+        if !matches!(content.inputs.get(&path), Some(Input::Tree(_)))
+            && let Some(entry) = files.entry(&path)?
             && entry.kind == EntryKind::Directory
-            && content.inputs.get(&path) != Some(&Input::Tree(entry.id))
         {
             out.insert(path, Input::Tree(entry.id));
         }

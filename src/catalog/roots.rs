@@ -131,18 +131,33 @@ fn matcher(glob: &str) -> Option<GlobMatcher> {
 
 /// Whether an app's content, or values in its definition, may define apps.
 pub fn may_define(request: &Request<'_>, content: &Content, doc: &Doc) -> Result<bool, ReadError> {
-    for (path, input) in &content.inputs {
-        let defines = match input {
-            Input::Absent => false,
-            Input::Blob(id) => defines(request.files, *id)?,
-            Input::Tree(id) => tree_defines(request, path, *id)?,
-        };
-        if defines {
+    if inputs_define((request, request.files), &content.inputs)? {
+        return Ok(true);
+    }
+    for job in content.jobs.iter().filter(|job| job.at.is_some()) {
+        if inputs_define((request, &*request.files_of(job)), &job.inputs)? {
             return Ok(true);
         }
     }
     let values = [&["spec", "source", "helm"][..], &["spec", "sources"], &["spec", "source", "kustomize"]];
     Ok(values.iter().filter_map(|path| doc.at(path)).any(|json| may_define_apps(lines(json).as_bytes())))
+}
+
+fn inputs_define(
+    (request, files): (&Request<'_>, &dyn Files),
+    inputs: &BTreeMap<RepoPath, Input>,
+) -> Result<bool, ReadError> {
+    for (path, input) in inputs {
+        let defines = match input {
+            Input::Absent => false,
+            Input::Blob(id) => defines(files, *id)?,
+            Input::Tree(id) => tree_defines((request, files), path, *id)?,
+        };
+        if defines {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether a file may define apps. One that is too large to look into may.
@@ -162,18 +177,22 @@ fn lines(json: &Json) -> String {
     }
 }
 
-fn tree_defines(request: &Request<'_>, path: &RepoPath, id: ObjectId) -> Result<bool, ReadError> {
-    if !request.files.facts(id)?.mentions_apps {
+fn tree_defines(
+    (request, files): (&Request<'_>, &dyn Files),
+    path: &RepoPath,
+    id: ObjectId,
+) -> Result<bool, ReadError> {
+    if !files.facts(id)?.mentions_apps {
         return Ok(false);
     }
     request.parses.tree_defines(id, || {
         let mut defines = false;
-        walk(request.files, id, path, &mut |_, entry| {
+        walk(files, id, path, &mut |_, entry| {
             match entry.kind {
                 EntryKind::File | EntryKind::Executable if !defines => {
-                    defines = self::defines(request.files, entry.id)?;
+                    defines = self::defines(files, entry.id)?;
                 }
-                EntryKind::Directory if defines || !request.files.facts(entry.id)?.mentions_apps => {
+                EntryKind::Directory if defines || !files.facts(entry.id)?.mentions_apps => {
                     return Ok(Next::Skip);
                 }
                 EntryKind::File
@@ -194,11 +213,27 @@ pub fn mentions(
     content: &Content,
     wanted: &BTreeSet<Named>,
 ) -> Result<bool, ReadError> {
-    for (path, id) in blobs(request.files, &content.inputs)? {
+    if inputs_mention(request.files, &content.inputs, wanted)? {
+        return Ok(true);
+    }
+    for job in content.jobs.iter().filter(|job| job.at.is_some()) {
+        if inputs_mention(&*request.files_of(job), &job.inputs, wanted)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn inputs_mention(
+    files: &dyn Files,
+    inputs: &BTreeMap<RepoPath, Input>,
+    wanted: &BTreeSet<Named>,
+) -> Result<bool, ReadError> {
+    for (path, id) in blobs(files, inputs)? {
         if !is_manifest(path.file_name()) {
             continue;
         }
-        let Some(bytes) = bounded(request.files, id)? else { continue };
+        let Some(bytes) = bounded(files, id)? else { continue };
         let text = String::from_utf8_lossy(&bytes);
         if wanted.iter().any(|named| text.contains(named.name.as_str())) {
             return Ok(true);
@@ -233,14 +268,15 @@ pub type RawPlaces = BTreeMap<(String, String), Option<Arc<Doc>>>;
 
 /// Raw documents among a parent's inputs by kind and name: a rendered child has
 /// its place there. `None` where several have the same.
-pub fn raw_places(request: &Request<'_>, inputs: &BTreeMap<RepoPath, Input>) -> Result<RawPlaces, ReadError> {
+pub fn raw_places(request: &Request<'_>, job: &Job) -> Result<RawPlaces, ReadError> {
     let mut out = RawPlaces::new();
-    for (path, id) in blobs(request.files, inputs)? {
+    let files = request.files_of(job);
+    for (path, id) in blobs(&*files, &job.inputs)? {
         let template = path.as_str().contains("/templates/");
-        if template || !is_manifest(path.file_name()) || !defines(request.files, id)? {
+        if template || !is_manifest(path.file_name()) || !defines(&*files, id)? {
             continue;
         }
-        for doc in &request.parses.get(request.files, &path, id)?.0 {
+        for doc in &request.parses.get(&*files, &path, id)?.0 {
             out.entry((doc.kind().to_owned(), doc.name().to_owned()))
                 .and_modify(|slot| *slot = None)
                 .or_insert_with(|| Some(Arc::clone(doc)));

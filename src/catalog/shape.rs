@@ -181,63 +181,90 @@ const SOURCE: [&str; 14] = [
 /// Looks at every field of a definition that is read.
 pub fn check(doc: &Doc, format: Format) -> Shape {
     let mut shape = Shape::default();
-    let mut all = |prefix: &[&str], fields: &[Field]| {
-        for (path, form) in fields {
-            let parts: Vec<&str> = prefix.iter().copied().chain(path.split('.')).collect();
-            let before = shape.problems.len();
-            at(doc, &doc.json, &parts, 0, *form, &mut shape.problems);
-            let last = parts.last().copied().unwrap_or("");
-            let whole = SOURCE.contains(&last) || parts == ["spec", "sources"];
-            if whole && shape.problems.len() > before {
-                shape.source = SourceForm::Wrong;
+    shape.fields(doc, &[], &doc.json, COMMON);
+    match format {
+        Format::Luigi => shape.fields(doc, &[], &doc.json, LUIGI),
+        Format::ArgoApplication => {
+            shape.fields(doc, &[], &doc.json, ARGO);
+            if let Some(source) = below(&doc.json, "spec.source") {
+                shape.fields(doc, &["spec", "source"], source, ARGO_SOURCE);
+            }
+            let sources = below(&doc.json, "spec.sources").and_then(Json::as_array);
+            for (i, source) in sources.into_iter().flatten().enumerate() {
+                shape.fields(doc, &["spec", "sources", &i.to_string()], source, ARGO_SOURCE);
             }
         }
-    };
-    all(&[], COMMON);
-    match format {
-        Format::Luigi => all(&[], LUIGI),
-        Format::ArgoApplication => {
-            all(&[], ARGO);
-            all(&["spec", "source"], ARGO_SOURCE);
-            all(&["spec", "sources", "*"], ARGO_SOURCE);
-        }
-        Format::FluxKustomization => all(&[], FLUX_KUSTOMIZATION),
-        Format::FluxHelmRelease => all(&[], FLUX_HELM_RELEASE),
+        Format::FluxKustomization => shape.fields(doc, &[], &doc.json, FLUX_KUSTOMIZATION),
+        Format::FluxHelmRelease => shape.fields(doc, &[], &doc.json, FLUX_HELM_RELEASE),
     }
     shape
 }
 
-/// Follows the path from its part `from` on; what is absent or null has any form.
-fn at(doc: &Doc, json: &Json, path: &[&str], from: usize, form: Form, found: &mut Vec<Problem>) {
-    let Some(part) = path.get(from) else {
-        return wrong(doc, json, path, form, found);
-    };
-    if *part == "*" {
-        for (i, item) in json.as_array().into_iter().flatten().enumerate() {
-            let index = i.to_string();
-            let mut path = path.to_vec();
-            path[from] = &index;
-            at(doc, item, &path, from + 1, form, found);
+impl Shape {
+    /// Looks at fields of `json`, which stands at `above`.
+    fn fields(&mut self, doc: &Doc, above: &[&str], json: &Json, fields: &[Field]) {
+        // Most definitions lack most fields, and with each all that are below it.
+        let mut lacking = "";
+        for (path, form) in fields {
+            if !lacking.is_empty() && path.strip_prefix(lacking).is_some_and(|rest| rest.starts_with('.')) {
+                continue;
+            }
+            let before = self.problems.len();
+            let (way, item) = path.split_once(".*").map_or((*path, None), |(way, item)| (way, Some(item)));
+            match (below(json, way), item) {
+                (None, _) => lacking = way,
+                (Some(value), None) => self.field(doc, value, *form, (above, &[way])),
+                (Some(list), Some(item)) => {
+                    for (i, one) in list.as_array().into_iter().flatten().enumerate() {
+                        if let Some(value) = below(one, item) {
+                            self.field(doc, value, *form, (above, &[way, &i.to_string(), item]));
+                        }
+                    }
+                }
+            }
+            let last = path.rsplit('.').next().unwrap_or("");
+            if self.problems.len() > before && (SOURCE.contains(&last) || *path == "spec.sources") {
+                self.source = SourceForm::Wrong;
+            }
         }
-    } else if let Some(next) = json.as_object().and_then(|map| map.get(*part)) {
-        at(doc, next, path, from + 1, form, found);
     }
+
+    fn field(&mut self, doc: &Doc, json: &Json, form: Form, (above, path): (&[&str], &[&str])) {
+        if !fits(json, form) {
+            let path = path.iter().flat_map(|part| part.split('.')).filter(|part| !part.is_empty());
+            let path: Vec<&str> = above.iter().copied().chain(path).collect();
+            wrong(doc, json, &path, form, &mut self.problems);
+        }
+    }
+}
+
+/// The value at a path of keys with dots between them.
+fn below<'j>(json: &'j Json, path: &str) -> Option<&'j Json> {
+    path.split('.').filter(|part| !part.is_empty()).try_fold(json, |json, part| json.as_object()?.get(part))
+}
+
+/// Whether a value has that form; what is null has any.
+fn fits(json: &Json, form: Form) -> bool {
+    json.is_null()
+        || match form {
+            Text => json.is_string(),
+            Bool => json.is_boolean(),
+            List => json.is_array(),
+            Map => json.is_object(),
+            Texts => json.as_object().is_some_and(|map| map.values().all(|value| fits(value, Text))),
+            OneOf(known) => json.as_str().is_some_and(|text| known.contains(&text)),
+        }
 }
 
 fn wrong(doc: &Doc, json: &Json, path: &[&str], form: Form, found: &mut Vec<Problem>) {
     let want = match form {
-        Text if json.is_string() => return,
-        Bool if json.is_boolean() => return,
-        List if json.is_array() => return,
-        Map if json.is_object() => return,
-        _ if json.is_null() => return,
         Texts if json.is_object() => {
-            for (key, value) in json.as_object().into_iter().flatten() {
+            for (key, value) in json.as_object().into_iter().flatten().filter(|(_, value)| !fits(value, Text))
+            {
                 wrong(doc, value, &[path, &[key.as_str()]].concat(), Text, found);
             }
             return;
         }
-        OneOf(known) if json.as_str().is_some_and(|text| known.contains(&text)) => return,
         Text => "text".to_owned(),
         Bool => "true or false".to_owned(),
         List => "a list".to_owned(),

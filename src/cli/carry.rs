@@ -28,7 +28,7 @@ pub fn deploy(global: &Global, args: &Deploy, output: &Output) -> Result<u8, Run
     let mut records = Vec::new();
     for environment in &world.environments {
         let record = with_order(&args.select.app, &args.carry, output, &Actor::terminal(), |order| {
-            deploying::deploy(&world, environment, head, &earlier, order)
+            deploying::deploy(&world, environment, head, &earlier, order).map(|deployed| deployed.record)
         })?;
         let code = record.outcome.as_ref().map_or(exit::UNEXPECTED, |o| o.exit_code);
         records.push(record);

@@ -2,9 +2,9 @@
 //! same code as every other command, on a repository in a temporary folder.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::args::{Carry, Demo, Global, Plan, RecordFormat, Run};
+use super::args::{Carry, Demo, Plan, RecordFormat, Run};
 use super::carry::{print, with_order};
 use super::output::Output;
 use super::plan::{against_commit, page};
@@ -17,7 +17,7 @@ use crate::report::markdown;
 use crate::run::compare::{Comparison, default_ends};
 use crate::run::deploying::{self, Actor};
 use crate::run::error::{RunError, exit};
-use crate::run::world::{self, Options, World};
+use crate::run::world::{Options, World};
 
 /// The fleet: `fixtures/demo`.
 const FLEET: [(&str, &str); 16] = [
@@ -55,7 +55,7 @@ impl From<SandboxError> for RunError {
 }
 
 /// Runs it.
-pub fn run(global: &Global, args: &Demo, output: &Output) -> Result<u8, RunError> {
+pub fn run(args: &Demo, output: &Output) -> Result<u8, RunError> {
     if args.pre_receive {
         return pre_receive(output);
     }
@@ -64,13 +64,20 @@ pub fn run(global: &Global, args: &Demo, output: &Output) -> Result<u8, RunError
         .tempdir()
         .map_err(|e| RunError::io("make a temporary folder", e))?
         .keep();
-    let stage = Stage { sandbox: Sandbox::new(&dir)?, global, output };
+    let code = story(&dir, output);
+    if code.is_err() {
+        output.say(&format!("what there is of the demo is in {}", dir.display()));
+    }
+    code
+}
+
+fn story(dir: &Path, output: &Output) -> Result<u8, RunError> {
+    let stage = Stage { sandbox: Sandbox::new(dir)?, cache: dir.join("cache"), output };
     stage.say("1  A fleet of five apps, in two formats. First deploy: everything is new.");
     let fleet: Vec<(&str, String)> = FLEET.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
     stage.sandbox.write(&fleet)?;
     let exe = std::env::current_exe().map_err(|e| RunError::io("find this program", e))?;
-    let exe = exe.display().to_string().replace('\'', r"'\''");
-    stage.sandbox.hook(&format!("#!/bin/sh\nexec '{exe}' demo --pre-receive\n"))?;
+    stage.sandbox.hook(&format!("#!/bin/sh\nexec {} demo --pre-receive\n", quoted(&exe)))?;
     let first = stage.sandbox.commit("five apps")?;
     stage.deploy(first, RecordFormat::Text)?;
 
@@ -80,20 +87,27 @@ pub fn run(global: &Global, args: &Demo, output: &Output) -> Result<u8, RunError
     stage.plan(second)?;
     stage.deploy(second, RecordFormat::Text)?;
 
-    stage.say("3  Another one breaks payments: the remote refuses its image. The whole set goes back.");
-    stage.sandbox.write(&[image("database", "1.2.0"), image("payments", "broken")])?;
-    let third = stage.sandbox.commit("database 1.2, payments broken")?;
+    stage
+        .say("3  Another one breaks web: the remote refuses its image. The whole set goes back, in reverse.");
+    let broken = [image("database", "1.2.0"), image("payments", "1.1.0"), image("web", "broken")];
+    stage.sandbox.write(&broken)?;
+    let third = stage.sandbox.commit("database 1.2, payments 1.1, web broken")?;
     let record = stage.deploy(third, RecordFormat::Text)?;
     let rolled_back = record.outcome.as_ref().is_some_and(|o| o.verdict == OutcomeKind::RolledBack);
 
     stage.say("4  What a reviewer would see on the pull request:");
     output.data(&markdown::comment(&record, None, markdown::COMMENT_BYTES));
-    stage.further(&dir);
+    stage.further(dir, &exe);
     if rolled_back {
         Ok(exit::OK)
     } else {
         Err(RunError::Other("the demo's broken deploy was not rolled back".to_owned()))
     }
+}
+
+/// A path for a shell.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
 fn image(app: &str, tag: &str) -> (&'static str, String) {
@@ -104,7 +118,8 @@ fn image(app: &str, tag: &str) -> (&'static str, String) {
 
 struct Stage<'a> {
     sandbox: Sandbox,
-    global: &'a Global,
+    /// In the demo's own folder: it leaves nothing anywhere else.
+    cache: PathBuf,
     output: &'a Output,
 }
 
@@ -115,9 +130,8 @@ impl Stage<'_> {
 
     fn world(&self, head: CommitId) -> Result<World, RunError> {
         let dir = self.sandbox.work.clone();
-        let repo: Repo = world::open(&dir)?;
-        let _ = self.global;
-        World::load(&Options { dir, ..Options::default() }, repo, head)
+        let repo = Repo::open(&dir)?;
+        World::load(&Options { dir, cache: Some(self.cache.clone()), ..Options::default() }, repo, head)
     }
 
     fn plan(&self, head: CommitId) -> Result<(), RunError> {
@@ -136,27 +150,26 @@ impl Stage<'_> {
         let carry = Carry { confirm: None, wait: 0, token_file: None, format, record: None };
         let environment = &world.environments[0];
         let record = with_order(&[], &carry, self.output, &Actor::terminal(), |order| {
-            deploying::deploy(&world, environment, head, &[], order)
+            deploying::deploy(&world, environment, head, &[], order).map(|deployed| deployed.record)
         })?;
         print(std::slice::from_ref(&record), &carry, self.output)?;
         Ok(record)
     }
 
-    fn further(&self, dir: &Path) {
-        let work = self.sandbox.work.display();
-        let exe =
-            std::env::current_exe().map_or_else(|_| "luigi".to_owned(), |exe| exe.display().to_string());
+    fn further(&self, dir: &Path, exe: &Path) {
         self.output.data(&format!(
             "\n━━ Look further; it is all in {}\n\n\
-             \x20 alias luigi='{exe}'\n\
-             \x20 cd {work}\n\
+             \x20 alias luigi={}\n\
+             \x20 cd {}\n\
              \x20 git log --stat origin/luigi/ledger           the ledger: what was deployed, with records\n\
              \x20 luigi graph                                  who needs whom\n\
              \x20 luigi plan --deployed                        what the broken commit would still change\n\
              \x20 luigi rollback --environment staging --to 2  back to the first deploy\n\
              \x20 luigi verify                                 digests and chain, offline\n\
              \x20 luigi explain L0701                          what a problem code means\n",
-            dir.display()
+            dir.display(),
+            quoted(exe),
+            quoted(&self.sandbox.work),
         ));
     }
 }

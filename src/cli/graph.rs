@@ -49,6 +49,8 @@ pub fn run(global: &Global, args: &Graph, output: &Output) -> Result<u8, RunErro
             output.problems(&comparison.problems);
         }
     }
+    // The process ends here: to free a hundred thousand values one by one is lost time.
+    std::mem::forget((world, comparison, graph));
     Ok(exit::OK)
 }
 

@@ -167,7 +167,8 @@ pub fn plan_report(comparison: Option<&Comparison>, head: CommitId, planned: &[P
 
 /// A digest from an argument.
 pub fn digest(text: Option<&str>) -> Result<Option<Digest>, RunError> {
-    text.map(Digest::parse).transpose().map_err(|e| RunError::Usage(format!("--confirm: {e}")))
+    let parse = |text| Digest::parse(text).map_err(|e| RunError::Usage(format!("--confirm {text:?}: {e}")));
+    text.map(parse).transpose()
 }
 
 /// A warning where the working tree holds what no commit does.

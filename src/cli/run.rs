@@ -1,66 +1,57 @@
 //! `luigi run`: what the action runs. Looks at the event and does the right
 //! thing; leaves summary, outputs and annotations for the runner.
 
-use std::path::PathBuf;
+mod leave;
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::args::{Carry, Global, Plan, RecordFormat, Run, Select};
 use super::carry::{self, with_order};
 use super::output::Output;
 use super::plan::{self, plan_graph};
-use crate::affected::Affected;
 use crate::event::{self, Vars};
 use crate::name::{CommitId, Environment};
-use crate::problem::Problem;
-use crate::record::Record;
-use crate::report::github::{self, Outputs};
-use crate::report::json;
-use crate::report::view::GraphView;
+use crate::outside::git::{GitError, Repo};
+use crate::outside::owner;
 use crate::run::ci::{self, Task};
 use crate::run::compare::{Comparison, Ends};
 use crate::run::deploying::{self, Actor};
 use crate::run::error::{RunError, exit};
 use crate::run::planning::Planned;
 use crate::run::world::{self, Options, World};
+use leave::Left;
 
-/// What a run leaves behind.
-#[derive(Default)]
-struct Left {
-    records: Vec<(Record, Option<GraphView>)>,
-    affected: Vec<Affected>,
-    complete: bool,
-    problems: Vec<Problem>,
+/// Runs it. However it ends, the runner's files are written.
+pub fn run(global: &Global, args: &Run, output: &Output) -> Result<u8, RunError> {
+    let (mut global, args) = with_inputs(global, args);
+    let begun = SystemTime::now();
+    let mut left = Left::default();
+    let entered = global.enter();
+    let code = match entered.and_then(|()| event(&global, &args, output, &mut left)) {
+        Ok(code) => code,
+        Err(error) => {
+            let code = super::failed(output, &error);
+            left.fail(error);
+            code
+        }
+    };
+    left.leave(code, output)?;
+    give_back(&global.directory, begun, output);
+    Ok(code)
 }
 
-/// Runs it.
-pub fn run(global: &Global, args: &Run, output: &Output) -> Result<u8, RunError> {
-    let (global, args) = with_inputs(global, args);
-    let result = event(&global, &args, output);
-    match &result {
-        Ok((code, left)) => {
-            leave(*code, left, output)?;
-            Ok(*code)
-        }
-        Err(error) => {
-            let problems = match error {
-                RunError::Problems(problems) => problems.clone(),
-                RunError::Usage(_)
-                | RunError::Git(_)
-                | RunError::Read(_)
-                | RunError::Ledger(_)
-                | RunError::Deploy(_)
-                | RunError::Cluster(_)
-                | RunError::Denied(_)
-                | RunError::Io { .. }
-                | RunError::Json(_)
-                | RunError::Other(_) => Vec::new(),
-            };
-            leave(error.exit_code(), &Left { problems, ..Left::default() }, output)?;
-            result.map(|(code, _)| code)
+/// Whoever checked out can go on as if this had not been a container's root.
+fn give_back(dir: &Path, begun: SystemTime, output: &Output) {
+    let git_dir = Repo::open(dir).ok().map(|repo| repo.git_dir().to_owned());
+    for path in git_dir.into_iter().chain(world::cache_dir()).filter(|path| path.exists()) {
+        if let Err(error) = owner::give_back(&path, begun) {
+            output.say(&format!("{} stays partly root's: {error}", path.display()));
         }
     }
 }
 
-fn event(global: &Global, args: &Run, output: &Output) -> Result<(u8, Left), RunError> {
+fn event(global: &Global, args: &Run, output: &Output, left: &mut Left) -> Result<u8, RunError> {
     let payload = match std::env::var_os("GITHUB_EVENT_PATH").filter(|p| !p.is_empty()) {
         Some(path) => {
             let path = PathBuf::from(path);
@@ -82,13 +73,23 @@ fn event(global: &Global, args: &Run, output: &Output) -> Result<(u8, Left), Run
         },
         ..Options::default()
     };
-    let mut settled = ci::settle(&found, &options, world::open(&global.directory)?)?;
+    let mut settled = ci::settle(&found, &options, open(&global.directory)?)?;
     let actor = actor(&found, settled.pull_request_head);
     overrides(args, &mut settled)?;
     match settled.task {
-        Task::Plan(ends) => planned(&settled.world, &ends, args, &actor, output),
-        Task::Deploy(head) => deployed(&settled.world, head, args, &actor, output),
+        Task::Plan(ends) => planned(&settled.world, &ends, args, (&actor, output), left),
+        Task::Deploy(head) => deployed(&settled.world, head, args, (&actor, output), left),
     }
+}
+
+/// Opens the repository; who has none has most likely forgotten to check it out.
+fn open(dir: &Path) -> Result<Repo, RunError> {
+    world::open(dir).map_err(|error| match error {
+        RunError::Git(GitError::NotFound { .. }) => {
+            RunError::Usage(format!("{error}; in a workflow, a step with actions/checkout comes first"))
+        }
+        other => other,
+    })
 }
 
 /// Inputs `base` and `head` win over the event, for a plan.
@@ -118,129 +119,45 @@ fn planned(
     world: &World,
     ends: &Ends,
     args: &Run,
-    actor: &Actor,
-    output: &Output,
-) -> Result<(u8, Left), RunError> {
+    (actor, output): (&Actor, &Output),
+    left: &mut Left,
+) -> Result<u8, RunError> {
     let mut comparison = Comparison::of(world, ends)?;
-    let plan = Plan::of(args);
-    let planned = plan::against_commit(world, &plan, &mut comparison, output)?;
-    let mut left = Left { complete: true, ..Left::default() };
+    let planned = plan::against_commit(world, &Plan::of(args), &mut comparison, output)?;
+    left.complete = true;
     for one in &planned {
         let record = deploying::plan_record(world, actor, one);
         output.data(&plan::page(one, &record, &args.select.app, output));
-        left.complete &= one.plan().completeness == crate::catalog::Completeness::Complete;
         left.affected.extend(one.affected.values().cloned());
-        left.problems.extend(one.all_problems());
-        left.records.push((record, Some(plan_graph(&comparison, one))));
+        left.record(record, Some(plan_graph(&comparison, one)));
     }
-    let code = planned.iter().map(Planned::exit_code).max().unwrap_or(exit::OK);
-    Ok((code, left))
+    Ok(planned.iter().map(Planned::exit_code).max().unwrap_or(exit::OK))
 }
 
 fn deployed(
     world: &World,
     head: CommitId,
     args: &Run,
-    actor: &Actor,
-    output: &Output,
-) -> Result<(u8, Left), RunError> {
+    (actor, output): (&Actor, &Output),
+    left: &mut Left,
+) -> Result<u8, RunError> {
     let carry = Carry { confirm: args.confirm.clone(), wait: 600, token_file: None, format: RecordFormat::Text, record: None };
-    let mut left = Left { complete: true, ..Left::default() };
     let mut earlier: Vec<(Environment, CommitId)> = Vec::new();
-    let mut code = exit::OK;
     for environment in &world.environments {
-        let record = with_order(&args.select.app, &carry, output, actor, |order| {
+        let deployed = with_order(&args.select.app, &carry, output, actor, |order| {
             deploying::deploy(world, environment, head, &earlier, order)
         })?;
-        code = carry::print(std::slice::from_ref(&record), &carry, output)?;
-        left.complete &= record.selection.completeness == crate::catalog::Completeness::Complete;
-        left.problems.extend(record.problems.iter().cloned());
-        left.affected.extend(record.steps.iter().map(|step| Affected {
-            key: crate::name::AppKey { environment: environment.clone(), app: step.app.clone() },
-            change: step.change,
-            action: step.action,
-            reasons: step.reasons.clone(),
-        }));
-        left.records.push((record, None));
+        let code = carry::print(std::slice::from_ref(&deployed.record), &carry, output)?;
+        left.affected.extend(deployed.affected.into_values());
+        // Until the last environment was looked at, not every app was.
+        left.complete = earlier.len() + 1 == world.environments.len();
+        left.record(deployed.record, None);
         if code != exit::OK {
-            break;
+            return Ok(code);
         }
         earlier.push((environment.clone(), head));
     }
-    Ok((code, left))
-}
-
-/// Writes what the runner picks up. What cannot be written changes no verdict.
-fn leave(code: u8, left: &Left, output: &Output) -> Result<(), RunError> {
-    let (lines, more) = github::annotations(&left.problems);
-    for line in lines {
-        output.data(&format!("{line}\n"));
-    }
-    if more > 0 {
-        output.say(&format!("{more} more problems have no annotation; the summary has them"));
-    }
-    let record = match left.records.last() {
-        Some((record, _)) => {
-            let dir = std::env::var_os("RUNNER_TEMP").map_or_else(std::env::temp_dir, PathBuf::from);
-            let path = dir.join(format!("luigi-record-{}.json", record.environment));
-            match std::fs::write(&path, record.canonical()?) {
-                Ok(()) => Some(path.display().to_string()),
-                Err(error) => {
-                    output.say(&format!("cannot write {}: {error}", path.display()));
-                    None
-                }
-            }
-        }
-        None => None,
-    };
-    let digests: Vec<_> = left.records.iter().filter_map(|(r, _)| r.plan_digest).collect();
-    let verdict = left.records.iter().filter_map(|(r, _)| r.outcome.as_ref()).max_by_key(|o| o.exit_code);
-    let outputs = Outputs {
-        affected: json::affected(&left.affected)?,
-        changed: !left.affected.is_empty(),
-        complete: left.complete,
-        verdict: verdict.map_or_else(
-            || "error".to_owned(),
-            |o| {
-                serde_json::to_value(o.verdict)
-                    .ok()
-                    .and_then(|v| v.as_str().map(str::to_owned))
-                    .unwrap_or_default()
-            },
-        ),
-        exit_code: code,
-        plan_digest: if let [one] = digests.as_slice() { Some(*one) } else { None },
-        record,
-    };
-    let text = outputs.text(&delimiter()?).map_err(|e| RunError::Other(e.to_string()))?;
-    append("GITHUB_OUTPUT", &text, output);
-    let pages: Vec<(&Record, Option<&GraphView>)> =
-        left.records.iter().map(|(record, graph)| (record, graph.as_ref())).collect();
-    append("GITHUB_STEP_SUMMARY", &github::summary(&pages), output);
-    Ok(())
-}
-
-fn append(variable: &str, text: &str, output: &Output) {
-    use std::io::Write;
-    let Some(path) = std::env::var_os(variable).filter(|p| !p.is_empty()) else { return };
-    let written = std::fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(&path)
-        .and_then(|mut file| file.write_all(text.as_bytes()));
-    if let Err(error) = written {
-        output.say(&format!("cannot write {variable}: {error}"));
-    }
-}
-
-/// A delimiter that nobody outside can guess.
-fn delimiter() -> Result<String, RunError> {
-    use std::io::Read;
-    let mut bytes = [0u8; 16];
-    std::fs::File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .map_err(|e| RunError::io("read /dev/urandom", e))?;
-    Ok(bytes.iter().fold("luigi-".to_owned(), |text, byte| text + &format!("{byte:02x}")))
+    Ok(exit::OK)
 }
 
 fn variable(name: &str) -> String {

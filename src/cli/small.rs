@@ -1,11 +1,11 @@
-//! `luigi init`, `luigi explain`, `luigi doctor`.
+//! `luigi init`, `luigi explain`.
 
 use super::args::{Explain, Global, Init};
 use super::output::Output;
+use crate::catalog::doc::Parses;
 use crate::catalog::infer;
 use crate::config;
 use crate::name::Environment;
-use crate::outside::render::Tools;
 use crate::problem::{Code, Severity};
 use crate::run::error::{RunError, exit};
 use crate::run::world;
@@ -14,7 +14,7 @@ use crate::run::world;
 pub fn init(global: &Global, args: &Init, output: &Output) -> Result<u8, RunError> {
     let repo = world::open(&global.directory)?;
     let files = repo.files(repo.head()?)?;
-    let (config, problems) = infer::infer(&files)?;
+    let (config, problems) = infer::infer(&files, &Parses::default())?;
     output.problems(&problems);
     if problems.iter().any(|p| p.severity == Severity::Error) {
         return Ok(exit::PROBLEMS);
@@ -58,49 +58,4 @@ pub fn explain(args: &Explain, output: &Output) -> Result<u8, RunError> {
         output.data(&format!("{}  {}\n  {}{hides}\n", code.as_str(), code.title(), code.help()));
     }
     Ok(exit::OK)
-}
-
-/// What is missing.
-pub fn doctor(global: &Global, output: &Output) -> Result<u8, RunError> {
-    let mut bad = false;
-    let mut line = |ok: bool, what: &str| {
-        bad |= !ok;
-        output.data(&format!("{} {what}\n", if ok { "ok     " } else { "missing" }));
-    };
-    let tools = Tools::find();
-    for (name, version) in [("kustomize", tools.kustomize_version()), ("helm", tools.helm_version())] {
-        let found = !version.is_empty();
-        let say = if found {
-            version.to_owned()
-        } else {
-            "not found beside luigi, in LUIGI_TOOLS or on PATH".to_owned()
-        };
-        line(found, &format!("{name}: {say}"));
-    }
-    match world::open(&global.directory) {
-        Err(error) => line(false, &error.to_string()),
-        Ok(repo) => {
-            line(true, &format!("repository: {}", repo.git_dir().display()));
-            match repo.head() {
-                Err(error) => line(false, &error.to_string()),
-                Ok(head) => {
-                    let committed = repo.files(head)?;
-                    let path = crate::name::RepoPath::root().child(config::FILE);
-                    let found = crate::files::Files::entry(&committed, &path)?.is_some();
-                    let say = if found { "committed" } else { "not committed; `luigi init` writes it" };
-                    line(found, &format!("luigi.yaml: {say}"));
-                }
-            }
-            let shallow = repo.is_shallow()?;
-            line(
-                !shallow,
-                if shallow { "history: shallow; check out with fetch-depth: 0" } else { "history: whole" },
-            );
-            match repo.remote_name()? {
-                Some(name) => line(true, &format!("remote: {name}")),
-                None => line(true, "remote: none; the ledger is the local branch"),
-            }
-        }
-    }
-    Ok(if bad { exit::FOUND } else { exit::OK })
 }

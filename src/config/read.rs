@@ -10,7 +10,7 @@ use super::{
     API_VERSION, Apps, AppsKind, Config, Dependents, Engine, EnvironmentConfig, OnCrash, OnFailure,
     PruneThreshold,
 };
-use crate::name::{Environment, RepoPath};
+use crate::name::{Environment, RepoPath, RepoUrl};
 use crate::object::yaml::{Entry, Node, Value, documents};
 use crate::problem::{Code, Place, Problem};
 
@@ -371,8 +371,10 @@ impl Reader<'_> {
     fn render(&mut self, node: &Node) {
         for entry in self.map(node, "render") {
             match entry.key.as_str() {
-                "network" if entry.value.as_list().is_some_and(<[Node]>::is_empty) => {}
-                "network" => self.unsupported(entry, "render.network"),
+                "network" => {
+                    let hosts = self.texts(&entry.value, "render.network");
+                    self.config.render.network = hosts.iter().map(|host| RepoUrl::of(host)).collect();
+                }
                 "kubeVersion" => {
                     self.config.render.kube_version = self.text(&entry.value, "render.kubeVersion");
                 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::{Entry, EntryKind, Files, Listing, MARKERS, ReadError, TreeFacts, find, sort_key};
+use super::{Entry, EntryKind, Files, Listing, MARKERS, ReadError, TOOL_FILES, TreeFacts, find, sort_key};
 use crate::name::{Digest, ObjectId, RepoPath};
 
 /// A set of files in memory.
@@ -115,14 +115,17 @@ impl Files for MemoryFiles {
 
     fn facts(&self, tree: ObjectId) -> Result<TreeFacts, ReadError> {
         let mut facts = TreeFacts::default();
-        for (_, entry) in self.list(tree)?.iter() {
+        for (name, entry) in self.list(tree)?.iter() {
+            facts.has_tool_file |= TOOL_FILES.contains(&name.as_str());
             facts = facts.or(match entry.kind {
-                EntryKind::Directory => self.facts(entry.id)?,
-                EntryKind::Link | EntryKind::Submodule => TreeFacts { has_links: true, mentions_apps: false },
+                EntryKind::Directory => TreeFacts { has_tool_file: false, ..self.facts(entry.id)? },
+                EntryKind::Link | EntryKind::Submodule => {
+                    TreeFacts { has_links: true, ..TreeFacts::default() }
+                }
                 EntryKind::File | EntryKind::Executable => {
                     let bytes = self.blob(entry.id)?;
                     let has = |marker: &str| bytes.windows(marker.len()).any(|w| w == marker.as_bytes());
-                    TreeFacts { mentions_apps: MARKERS.iter().any(|m| has(m)), has_links: false }
+                    TreeFacts { mentions_apps: MARKERS.iter().any(|m| has(m)), ..TreeFacts::default() }
                 }
             });
         }

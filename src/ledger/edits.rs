@@ -30,9 +30,9 @@ pub struct Set {
 }
 
 impl Set {
-    /// What a step writes; `None` unless it applies. `revision` is the commit
-    /// that it was rendered from.
-    pub fn of(step: &Step, revision: crate::name::CommitId) -> Option<Self> {
+    /// What a step writes; `None` unless it applies. `head` is the plan's commit,
+    /// which its objects are of unless it says otherwise.
+    pub fn of(step: &Step, head: crate::name::CommitId) -> Option<Self> {
         match step.action {
             Action::Verify | Action::Prune => return None,
             Action::Apply => {}
@@ -41,7 +41,7 @@ impl Set {
             step.digest.unwrap_or_else(|| crate::name::Digest::of(&crate::object::canonical(&step.objects)));
         let inventory: BTreeSet<ObjectKey> = step.objects.iter().map(|object| object.key.clone()).collect();
         let meta = DeployedApp {
-            revision,
+            revision: step.revision.unwrap_or(head),
             digest,
             inventory: inventory.into_iter().collect(),
             needs: step.all_needs.clone(),

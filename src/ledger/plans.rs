@@ -22,6 +22,16 @@ pub struct Snapshot {
     pub apps: BTreeMap<AppId, Stored>,
 }
 
+impl Snapshot {
+    /// The commit that a plan of what is here is said to be of: the one deployed
+    /// as a whole, and where there is none, that of the app delivered last. `None`
+    /// where nothing was ever deployed.
+    pub fn commit(&self) -> Option<CommitId> {
+        let newest = || self.apps.values().max_by_key(|stored| stored.app.seq).map(|s| s.app.revision);
+        self.state.at.commit.or_else(newest)
+    }
+}
+
 /// Makes the environment what it was `then`. `head` is the commit that was
 /// deployed then.
 ///
@@ -112,6 +122,7 @@ fn apply(environment: &Environment, app: &AppId, before: Option<&Stored>, then: 
         not_rendered: Vec::new(),
         pins: then.app.pins.clone(),
         target: then.app.target.clone(),
+        revision: Some(then.app.revision),
     }
 }
 
@@ -134,6 +145,7 @@ fn prunes(now: &Snapshot, then: &Snapshot) -> Vec<Step> {
             not_rendered: Vec::new(),
             pins: stored.app.pins.clone(),
             target: stored.app.target.clone(),
+            revision: None,
         };
         (app.clone(), step)
     };

@@ -7,6 +7,7 @@
 mod base64;
 mod build;
 mod mapping;
+mod plain;
 mod scalar;
 mod split;
 
@@ -151,6 +152,10 @@ fn read_chunk(
         return;
     }
     if chunk.text.trim_start().is_empty() {
+        return;
+    }
+    if let Some(node) = plain::document(&chunk, budget) {
+        nodes.push(node);
         return;
     }
     let mut faults = Vec::new();

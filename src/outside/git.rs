@@ -13,6 +13,7 @@ mod facts;
 mod fetch;
 mod history;
 mod http;
+mod pin;
 mod receive;
 mod remote;
 mod smart;
@@ -154,7 +155,7 @@ impl Repo {
     /// Like [`Repo::open`], with a place to remember what was learnt about trees.
     pub fn open_with(dir: &Path, cache: Cache) -> Result<Self, GitError> {
         let found = Repository::discover_path(dir, std::iter::empty::<&Path>())
-            .map_err(|_| GitError::NotFound { dir: dir.display().to_string() })?;
+            .map_err(|_| GitError::NotFound { dir: shown(dir) })?;
         let open =
             |why: &dyn ToString| GitError::Open { dir: found.display().to_string(), why: why.to_string() };
         let store = Store::new(found.clone(), cache);
@@ -200,6 +201,11 @@ impl Repo {
         paths.dedup();
         Ok(paths)
     }
+}
+
+/// A directory for people: `.` says nothing in a log.
+fn shown(dir: &Path) -> String {
+    std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned()).display().to_string()
 }
 
 /// Where the files of this git directory are checked out.

@@ -174,11 +174,12 @@ impl Renderer {
 
     /// The versions that a job's objects depend on.
     fn versions(&self, job: &Job) -> Vec<&str> {
-        match &job.tool {
+        let versions = match &job.tool {
             Tool::Plain(_) => Vec::new(),
             Tool::Kustomize(_) => vec![self.tools.kustomize_version(), self.tools.helm_version()],
             Tool::Helm(_) => vec![self.tools.helm_version()],
-        }
+        };
+        versions.into_iter().map(|version| version.unwrap_or("none")).collect()
     }
 
     fn staged(&self, files: &dyn Files, job: &Job, app: &str) -> Rendered {

@@ -104,6 +104,7 @@ fn step(
         not_rendered,
         pins: parts.apps.get(key).map_or_else(Vec::new, pins),
         target: parts.apps.get(key).map(target).unwrap_or_default(),
+        revision: None,
     }
 }
 

@@ -147,6 +147,8 @@ codes! {
         "In CI the authority is a protected branch.";
     NoRemote "L0604" Note shows "there is no remote; compare-and-swap works on the local branch only"
         "Add a remote, so that other runs are excluded too.";
+    BranchNotAsked "L0605" Warning shows "a branch could not be asked for, so what was last seen of it counts"
+        "Let the job read the repository: `contents: read`, and the checkout's token kept.";
     // L07xx: decisions
     DeleteUnconfirmed "L0701" Error shows "deletes need to be confirmed"
         "Look at them, then run again with `--confirm` and the plan's digest.";

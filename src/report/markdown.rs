@@ -14,6 +14,7 @@ use budget::Budget;
 
 use super::view::GraphView;
 use crate::name::{Digest, Environment};
+use crate::problem::Problem;
 use crate::record::Record;
 
 /// The most bytes of a comment: the service takes 65,536 characters, and this
@@ -35,10 +36,18 @@ pub fn comment(record: &Record, graph: Option<&GraphView>, bytes: usize) -> Stri
     // Filled in the order of their weight, put together in the order of reading.
     let steps = budget.share(3, 5, |b| parts::steps(b, record));
     let decision = budget.share(1, 3, |b| parts::decision(b, record));
-    let problems = budget.share(1, 3, |b| parts::problems(b, record));
+    let problems = budget.share(1, 3, |b| parts::problems(b, &record.problems));
     let graph = graph.map_or_else(String::new, |graph| budget.share(1, 2, |b| parts::graph(b, graph)));
     let diffs = budget.share(1, 1, |b| parts::diffs(b, record));
     [head, steps, problems, graph, diffs, decision, evidence].concat()
+}
+
+/// What is said of a run that ended before its work was done, in at most
+/// `bytes` bytes: there may be no record of it.
+pub fn failure(message: &str, problems: &[Problem], bytes: usize) -> String {
+    let head = parts::failure(message);
+    let budget = Budget::new(bytes.saturating_sub(head.len()));
+    head + &parts::problems(budget, problems)
 }
 
 /// The digest of the record's canonical bytes; `None` where they cannot be

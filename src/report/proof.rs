@@ -119,6 +119,8 @@ pub enum Fact {
     Destination,
     /// A ConfigMap or Secret of the repository that it takes values from.
     Values,
+    /// A source that it refers to; nothing of it is here.
+    Source,
     /// Its rendered objects.
     Objects,
     /// A file below its path; it cannot be rendered.

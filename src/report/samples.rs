@@ -46,6 +46,7 @@ fn step(name: &str, action: Action, change: ChangeKind, reason: Reason) -> Step 
         not_rendered: Vec::new(),
         pins: Vec::new(),
         target: crate::plan::Target::default(),
+        revision: None,
     }
 }
 

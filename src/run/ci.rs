@@ -9,6 +9,7 @@ use super::world::{Options, World, missing_commit};
 use crate::event::{Event, MergeBase, RefName, RefRule, Trigger};
 use crate::name::CommitId;
 use crate::outside::git::Repo;
+use crate::problem::{Code, Problem};
 
 /// What an event comes to.
 pub struct Settled {
@@ -65,23 +66,25 @@ fn pull_request(
         },
         Some(_) | None => None,
     };
-    let tip = branch_tip(&repo, branch.as_str())?;
-    let (ends, authority) = match (merged, tip) {
-        (Some((base, head)), tip) => {
-            (Ends { base: have(&repo, base)?, more: Vec::new(), head }, tip.unwrap_or(base))
-        }
-        (None, tip) => {
-            let tip = match tip {
-                Some(tip) => tip,
-                None => required(&repo, rule.base_hint)?,
-            };
-            let head = required(&repo, rule.head)?;
-            repo.complete_history(&[tip, head])?;
-            (bases(&repo, tip, head)?, tip)
-        }
+    // What the merge was made of is the branch as it was then: as good as what
+    // was last seen of it.
+    let then = merged.map(|(base, _)| base).filter(|base| repo.has_commit(*base).unwrap_or(false));
+    let tip = branch_tip(&repo, branch.as_str(), then)?;
+    let authority = match &tip {
+        Some(tip) => tip.commit,
+        None => merged.map_or(rule.base_hint, |(base, _)| base),
     };
     required(&repo, authority)?;
-    let world = World::load(options, repo, authority)?;
+    let ends = match merged {
+        Some((base, head)) => Ends { base: have(&repo, base)?, more: Vec::new(), head },
+        None => {
+            let head = required(&repo, rule.head)?;
+            repo.complete_history(&[authority, head])?;
+            bases(&repo, authority, head)?
+        }
+    };
+    let mut world = World::load(options, repo, authority)?;
+    world.problems.extend(tip.and_then(|tip| tip.doubt));
     Ok(Settled { world, task: Task::Plan(ends), pull_request_head: Some(rule.head) })
 }
 
@@ -110,15 +113,16 @@ fn push(
         return Ok(Settled { world, task, pull_request_head: None });
     }
     let name = default.ok_or_else(|| RunError::Usage("the default branch is not known".to_owned()))?;
-    let tip = branch_tip(&repo, &name)?.ok_or_else(|| {
-        RunError::Usage(format!("the default branch {name} cannot be had; check out with fetch-depth: 0"))
-    })?;
-    let world = World::load(options, repo, tip)?;
+    let Tip { commit: tip, doubt } = branch_tip(&repo, &name, None)?
+        .ok_or_else(|| RunError::Usage(format!("the remote has no default branch {name}")))?;
+    let mut world = World::load(options, repo, tip)?;
     if world.config.deploy.branches.iter().any(|b| b == branch.as_str()) {
         let World { repo, .. } = world;
-        let world = World::load(options, repo, head)?;
+        let mut world = World::load(options, repo, head)?;
+        world.problems.extend(doubt);
         return Ok(Settled { world, task: Task::Deploy(head), pull_request_head: None });
     }
+    world.problems.extend(doubt);
     world.repo.complete_history(&[tip, head])?;
     let ends = bases(&world.repo, tip, head)?;
     Ok(Settled { world, task: Task::Plan(ends), pull_request_head: None })
@@ -149,19 +153,27 @@ fn required(repo: &Repo, commit: CommitId) -> Result<CommitId, RunError> {
     Ok(repo.resolve(&commit.to_string())?)
 }
 
-/// A branch's tip: the remote's, if it can be asked, else as last seen.
-fn branch_tip(repo: &Repo, name: &str) -> Result<Option<CommitId>, RunError> {
-    let remote = repo.remote_name()?;
-    if remote.is_some()
-        && let Ok(Some(tip)) = repo.fetch_branch(name)
-    {
-        return Ok(Some(tip));
-    }
-    let seen = remote.map(|r| format!("refs/remotes/{r}/{name}"));
-    for reference in seen.into_iter().chain([format!("refs/heads/{name}")]) {
-        if let Ok(tip) = repo.resolve(&reference) {
-            return Ok(Some(tip));
-        }
-    }
-    Ok(None)
+/// A branch's tip.
+struct Tip {
+    commit: CommitId,
+    /// Why it may be another by now.
+    doubt: Option<Problem>,
+}
+
+/// A branch's tip at the remote, `None` where there is no such branch. When the
+/// remote cannot be asked it is what was last seen of it, or `otherwise`; with
+/// none of either it is an error, never a guess.
+fn branch_tip(repo: &Repo, name: &str, otherwise: Option<CommitId>) -> Result<Option<Tip>, RunError> {
+    let certain = |commit| Tip { commit, doubt: None };
+    let Some(remote) = repo.remote_name()? else {
+        return Ok(repo.resolve(&format!("refs/heads/{name}")).ok().map(certain));
+    };
+    let error = match repo.fetch_branch(name) {
+        Ok(tip) => return Ok(tip.map(certain)),
+        Err(error) => error,
+    };
+    let seen = repo.resolve(&format!("refs/remotes/{remote}/{name}")).ok();
+    let Some(commit) = seen.or(otherwise) else { return Err(error.into()) };
+    let message = format!("{name} is believed to be at {}: {error}", commit.short());
+    Ok(Some(Tip { commit, doubt: Some(Problem::new(Code::BranchNotAsked, None, message)) }))
 }

@@ -265,12 +265,12 @@ impl Comparison {
         let base = match &self.base_files {
             Some(files) => {
                 let apps: Vec<&App> = at_base.iter().filter_map(|k| self.base_app(k)).collect();
-                rendering::apps(&world.renderer, files as &dyn Files, &apps, done)
+                rendering::apps(world, files as &dyn Files, &apps, done)
             }
             None => BTreeMap::new(),
         };
         let apps: Vec<&App> = at_head.iter().filter_map(|k| self.head_catalog.apps.get(k)).collect();
-        let head = rendering::apps(&world.renderer, &self.head_files, &apps, done);
+        let head = rendering::apps(world, &self.head_files, &apps, done);
         Renders { base, head }
     }
 

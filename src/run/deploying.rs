@@ -3,6 +3,7 @@
 
 mod record;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,12 +14,14 @@ use super::planning::{self, Against, Ask, Planned};
 use super::kubernetes::Cluster;
 use super::who::{TokenSource, principal_of};
 use super::world::World;
+use crate::affected::Affected;
 use crate::config::Engine;
 use crate::deploy::Event;
 use crate::ledger::plans::{Snapshot, plan_restore, plan_rollback};
 use crate::ledger::{EnvironmentState, Extent};
 use crate::name::{AppKey, CommitId, Digest, Environment};
 use crate::outside::branch::Branch;
+use crate::outside::git::Repo;
 use crate::outside::host;
 use crate::plan::Plan;
 use crate::policy::{self, ConfigState, Facts};
@@ -146,6 +149,14 @@ pub fn plan_deployed(
     planning::plan(world, &mut comparison, environment, Some(snapshot), Against::Ledger, ask)
 }
 
+/// What became of a deploy.
+pub struct Deployed {
+    /// Its record.
+    pub record: Record,
+    /// Who was affected, stepless apps included.
+    pub affected: BTreeMap<AppKey, Affected>,
+}
+
 /// Deploys one commit to one environment.
 pub fn deploy(
     world: &World,
@@ -153,7 +164,7 @@ pub fn deploy(
     head: CommitId,
     earlier: &[(Environment, CommitId)],
     order: &Order<'_>,
-) -> Result<Record, RunError> {
+) -> Result<Deployed, RunError> {
     let ledger = Ledger::open(world)?;
     let who = who(world, environment, order)?;
     let mut why = String::new();
@@ -187,13 +198,15 @@ pub fn deploy(
         record.phases.push(phase("plan", started));
         let context = Parts { world, ledger: &ledger, order, environment };
         let exit = planned.exit_code();
+        let affected = planned.affected;
         let approved = match planned.verdict {
             Ok(approved) => approved,
             Err(denied) => {
                 let kind = if denied.is_about_files() { OutcomeKind::Problems } else { OutcomeKind::Denied };
                 let message = denied.problems.first().map_or_else(String::new, |p| p.message.clone());
                 debug_assert_eq!(exit, kind.exit_code());
-                return context.append(record, outcome(kind, message));
+                let record = context.append(record, outcome(kind, message))?;
+                return Ok(Deployed { record, affected });
             }
         };
         let extent = if order.apps.is_empty() { Extent::Environment } else { Extent::Selection };
@@ -206,7 +219,7 @@ pub fn deploy(
             record,
         };
         match context.deploy(request)? {
-            Ended::Finished(record) => return Ok(*record),
+            Ended::Finished(record) => return Ok(Deployed { record: *record, affected }),
             Ended::Replan(reason) => {
                 (order.say)(&format!("{environment}: planning again: {reason}"));
                 why = reason;
@@ -328,7 +341,7 @@ fn stored_plan(
                     "entry {seq} is not an outcome of {environment}: a deploy was under way; take the entry after it"
                 )));
             }
-            let head = then.state.at.commit.ok_or_else(|| {
+            let head = then.commit().ok_or_else(|| {
                 RunError::Usage(format!("nothing was deployed to {environment} at entry {seq}"))
             })?;
             let plan = plan_rollback(now, &then, head)?;
@@ -340,9 +353,7 @@ fn stored_plan(
                 None => ledger::snapshot(&world.repo, tip, from)?,
             };
             let head = then
-                .state
-                .at
-                .commit
+                .commit()
                 .ok_or_else(|| RunError::Usage(format!("the ledger has nothing of {from} to restore")))?;
             // What is on a cluster is not what the ledger says: the cluster may be new.
             let nothing = Snapshot { apps: std::collections::BTreeMap::new(), ..now.clone() };
@@ -389,7 +400,7 @@ impl Parts<'_> {
             patience: Duration::from_secs(20),
             on_failure: deploy.on_failure,
             on_crash: deploy.on_crash,
-            is_ancestor: &|a, b| repo.is_ancestor(a, b).ok(),
+            is_ancestor: &|a, b| is_ancestor(repo, a, b),
             progress: &|event| (self.order.progress)(self.environment, event),
             say: self.order.say,
             cluster: cluster.as_ref(),
@@ -421,6 +432,16 @@ impl Parts<'_> {
     fn append(&self, record: Record, outcome: Outcome) -> Result<Record, RunError> {
         self.with(|context| ledger::append(context, record, outcome))
     }
+}
+
+/// Whether one commit is part of another. History that a shallow clone lacks is
+/// fetched before the answer is that nobody knows.
+fn is_ancestor(repo: &Repo, a: CommitId, b: CommitId) -> Option<bool> {
+    let ask_again = |_| {
+        repo.complete_history(&[a, b])?;
+        repo.is_ancestor(a, b)
+    };
+    repo.is_ancestor(a, b).or_else(ask_again).ok()
 }
 
 fn outcome(verdict: OutcomeKind, message: impl Into<String>) -> Outcome {

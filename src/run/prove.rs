@@ -13,6 +13,7 @@ mod files;
 mod found;
 pub mod oracle;
 pub mod pair;
+mod reach;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

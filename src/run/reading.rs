@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use super::error::RunError;
 use super::world::World;
-use crate::catalog::doc::Parses;
 use crate::catalog::job::Job;
 use crate::catalog::scope::Scope;
-use crate::catalog::{self, Catalog, Rendered, Renders, Request, job_key};
+use crate::catalog::{self, Catalog, Reading, Rendered, Renders, Request, job_key};
 use crate::files::Files;
 use crate::name::{Digest, Environment};
 use crate::outside::render::Outcome;
@@ -24,7 +23,6 @@ const MAX_RENDERS: usize = 512;
 pub struct Reader<'w> {
     world: &'w World,
     environments: &'w [Environment],
-    parses: Parses,
     renders: Renders,
     /// What points back at this repository, once it is known.
     scope: Scope,
@@ -38,13 +36,7 @@ impl<'w> Reader<'w> {
 
     /// A reader of some environments only.
     pub fn of(world: &'w World, environments: &'w [Environment]) -> Self {
-        Self {
-            world,
-            environments,
-            parses: Parses::default(),
-            renders: Renders::new(),
-            scope: world.scope.clone(),
-        }
+        Self { world, environments, renders: Renders::new(), scope: world.scope.clone() }
     }
 
     /// Forgets renders when they are many. What they were renders of is not
@@ -64,15 +56,19 @@ impl<'w> Reader<'w> {
             let mut pending: Vec<(String, Job)> = Vec::new();
             let mut waiting = Vec::new();
             for environment in open {
-                let (found, jobs) = self.read(files, &environment)?;
-                if jobs.is_empty() {
-                    out.absorb(found);
+                let reading = self.read(files, &environment)?;
+                if reading.pending.is_empty() && reading.wanted.is_empty() {
+                    out.absorb(reading.catalog);
                 } else {
-                    pending.extend(jobs);
+                    // What was assumed is said once: the next reading knows it already.
+                    let assumed = |p: &Problem| p.code == Code::SourceAssumed && p.place.is_none();
+                    out.problems.extend(reading.catalog.problems.into_iter().filter(assumed));
+                    pending.extend(reading.pending);
+                    super::pins::answer(self.world, reading.wanted);
                     waiting.push(environment);
                 }
             }
-            if pending.is_empty() {
+            if waiting.is_empty() {
                 out.problems.sort();
                 out.problems.dedup();
                 return Ok(out);
@@ -85,22 +81,19 @@ impl<'w> Reader<'w> {
         Ok(out)
     }
 
-    fn read(
-        &mut self,
-        files: &dyn Files,
-        environment: &Environment,
-    ) -> Result<(Catalog, Vec<(String, Job)>), RunError> {
+    fn read(&mut self, files: &dyn Files, environment: &Environment) -> Result<Reading, RunError> {
         let reading = catalog::read(&Request {
             files,
-            parses: &self.parses,
+            parses: &self.world.parses,
             config: &self.world.config,
             environment,
             scope: &self.scope,
             hints: &self.world.hints,
             renders: &self.renders,
+            pins: &self.world.pins,
         })?;
-        self.scope = reading.scope;
-        Ok((reading.catalog, reading.pending))
+        self.scope = reading.scope.clone();
+        Ok(reading)
     }
 
     fn render(&mut self, files: &dyn Files, pending: Vec<(String, Job)>) {
@@ -112,7 +105,7 @@ impl<'w> Reader<'w> {
             }
         }
         let outcomes =
-            super::rendering::parallel(&jobs, |(_, name, job)| self.world.renderer.render(files, job, name));
+            super::rendering::parallel(&jobs, |(_, name, job)| self.world.render(files, job, name));
         for ((key, _, _), outcome) in jobs.into_iter().zip(outcomes) {
             let rendered: Rendered = match outcome {
                 Outcome::Objects(objects) => Ok(Arc::new(objects)),

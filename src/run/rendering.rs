@@ -5,11 +5,23 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::catalog::app::App;
+use crate::catalog::job::Job;
 use crate::files::Files;
 use crate::name::AppKey;
 use crate::object::{Object, ObjectKey};
-use crate::outside::render::{Outcome, Renderer};
+use crate::outside::render::Outcome;
 use crate::problem::{Code, Problem, Severity};
+use crate::run::world::World;
+
+impl World {
+    /// Renders one job, of the files at hand or of those at its pin.
+    pub fn render(&self, files: &dyn Files, job: &Job, app: &str) -> Outcome {
+        match job.at.as_ref().and_then(|at| self.pins.files(at)) {
+            Some(pinned) => self.renderer.render(&*pinned, job, app),
+            None => self.renderer.render(files, job, app),
+        }
+    }
+}
 
 /// What an app rendered to.
 #[derive(Debug, Clone)]
@@ -46,20 +58,20 @@ pub fn parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) ->
 
 /// Renders apps of one commit.
 pub fn apps(
-    renderer: &Renderer,
+    world: &World,
     files: &dyn Files,
     apps: &[&App],
     done: &(dyn Fn(&AppKey) + Sync),
 ) -> BTreeMap<AppKey, AppRender> {
     let results = parallel(apps, |app| {
-        let result = one(renderer, files, app);
+        let result = one(world, files, app);
         done(&app.key);
         result
     });
     apps.iter().map(|app| app.key.clone()).zip(results).collect()
 }
 
-fn one(renderer: &Renderer, files: &dyn Files, app: &App) -> AppRender {
+fn one(world: &World, files: &dyn Files, app: &App) -> AppRender {
     let broken: Vec<Problem> =
         app.content.problems.iter().filter(|p| p.severity == Severity::Error).cloned().collect();
     if !broken.is_empty() {
@@ -73,7 +85,7 @@ fn one(renderer: &Renderer, files: &dyn Files, app: &App) -> AppRender {
     let mut objects: BTreeMap<ObjectKey, Object> = BTreeMap::new();
     let mut repeated: BTreeSet<ObjectKey> = BTreeSet::new();
     for job in &app.content.jobs {
-        match renderer.render(files, job, &app.key.to_string()) {
+        match world.render(files, job, &app.key.to_string()) {
             Outcome::Failed(problems) => {
                 let placed = |p: Problem| match p.place {
                     Some(_) => p.of(&app.key),

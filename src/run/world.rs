@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::compare::Base;
 use super::error::RunError;
+use crate::catalog::doc::Parses;
 use crate::catalog::infer;
+use crate::catalog::pins::Pins;
 use crate::catalog::scope::Scope;
 use crate::config::{self, Config};
 use crate::files::{EntryKind, Files, bounded};
@@ -30,6 +32,8 @@ pub struct Options {
     pub repository: Option<String>,
     /// The branch an event names.
     pub branch: Option<String>,
+    /// A folder for what was rendered; without one, below Luigi's own.
+    pub cache: Option<PathBuf>,
 }
 
 /// A repository with its configuration.
@@ -52,8 +56,12 @@ pub struct World {
     pub url: Option<String>,
     /// What renders.
     pub renderer: Renderer,
+    /// What pins mean, looked up once for the whole run.
+    pub pins: Pins,
     /// What was found on the way: notes about the configuration.
     pub problems: Vec<Problem>,
+    /// Every definition parsed so far.
+    pub parses: Parses,
 }
 
 /// Luigi's own cache folder: `LUIGI_CACHE_DIR`, or below the user's.
@@ -74,7 +82,8 @@ impl World {
     /// Reads the configuration at `authority`; without one, infers it there.
     pub fn load(options: &Options, repo: Repo, authority: CommitId) -> Result<Self, RunError> {
         let files = repo.files(authority)?;
-        let (config, config_state, problems) = configuration(options, &files)?;
+        let parses = Parses::default();
+        let (config, config_state, problems) = configuration(options, &files, &parses)?;
         let url = options.repository.clone().or(match repo.remote_name()? {
             Some(name) => repo.remote_url(&name)?,
             None => None,
@@ -90,7 +99,7 @@ impl World {
             branches,
         );
         let hints = url.iter().filter(|u| is_hosted(u)).map(|u| RepoUrl::of(u)).collect();
-        let cache = cache_dir().map(|dir| dir.join("renders"));
+        let cache = options.cache.clone().or_else(cache_dir).map(|dir| dir.join("renders"));
         let renderer = Renderer::new(Tools::find(), cache, Limits::default());
         Ok(Self {
             repo,
@@ -102,7 +111,9 @@ impl World {
             hints,
             url: url.map(|u| crate::catalog::format::without_credentials(&u)),
             renderer,
+            pins: Pins::default(),
             problems,
+            parses,
         })
     }
 }
@@ -117,6 +128,7 @@ fn is_hosted(url: &str) -> bool {
 fn configuration(
     options: &Options,
     files: &dyn Files,
+    parses: &Parses,
 ) -> Result<(Config, ConfigState, Vec<Problem>), RunError> {
     if let Some(path) = &options.config {
         let bytes = std::fs::read(path).map_err(|e| RunError::io(format!("read {}", path.display()), e))?;
@@ -140,7 +152,7 @@ fn configuration(
             Ok((config, ConfigState::Committed, problems))
         }
         None => {
-            let (config, mut problems) = infer::infer(files)?;
+            let (config, mut problems) = infer::infer(files, parses)?;
             // A child that cannot be read does not hide the others.
             if config.environments.is_empty() {
                 return Err(RunError::Problems(problems));

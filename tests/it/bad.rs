@@ -28,7 +28,7 @@ pub const CONFIG: &str = "apiVersion: luigi.dev/v1\nkind: Root\nurls: [https://g
 pub fn luigi(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_luigi"));
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").env("HOME", "/nonexistent");
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").env("HOME", "/dev/null");
     command.env("LUIGI_TOOLS", parts::tools()).arg("-C").arg(dir);
     command
 }

@@ -5,7 +5,7 @@
 
 mod back;
 mod broken;
-mod fleet;
+pub mod fleet;
 mod kill;
 mod network;
 mod race;

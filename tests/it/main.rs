@@ -6,12 +6,17 @@
 )]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in tests")]
 
+mod action;
 mod bad;
 mod branch;
 mod cluster;
+mod demo;
+mod doctor;
+mod corpus;
 mod faults;
 mod git;
 mod kubernetes;
+mod pins;
 mod prove;
 mod render;
 mod schema;

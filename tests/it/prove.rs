@@ -1,7 +1,7 @@
 //! `luigi prove`: over a small fleet with every kind of trap, over real fleets,
 //! and that it sees what a catalog forgets.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use luigi::name::{AppKey, CommitId};
@@ -14,8 +14,8 @@ use luigi::run::prove::{oracle, prove};
 use luigi::run::reading::Reader;
 use luigi::run::world::{Options, World};
 
-use crate::support::parts;
-use crate::support::repo::{Scratch, git};
+use crate::support::repo::Scratch;
+use crate::support::{corpus, parts};
 
 const ROOT: &str = "apiVersion: luigi.dev/v1\nkind: Root\nurls: [https://github.com/acme/fleet]\n\
     environments:\n  prod:\n    apps: [clusters/prod/*.yaml]\n";
@@ -124,6 +124,40 @@ fn every_change_of_a_small_fleet_is_called() {
     assert_eq!(newest.pairs, proof.pairs[proof.pairs.len() - 1..]);
 }
 
+/// A source of another kind, and an app that is taken from it.
+fn source(tag: &str, more: &str) -> String {
+    format!(
+        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\n\
+         metadata: {{name: elsewhere, namespace: flux-system}}\n\
+         spec: {{url: 'oci://ghcr.io/acme/apps', ref: {{tag: {tag}}}{more}}}\n"
+    )
+}
+
+/// Of an app that is not here, its source is all that there is to see.
+#[test]
+fn a_change_of_a_source_elsewhere_is_called() {
+    let repo = fleet();
+    let from = kustomization("remote", "1h", &[])
+        .replace("{kind: GitRepository, name: fleet}", "{kind: OCIRepository, name: elsewhere}");
+    let path = "clusters/prod/elsewhere.yaml";
+    repo.commit(&[("clusters/prod/remote.yaml", &from), (path, &source("v1", ""))], "one more");
+    let steps: [(&str, &str, usize); 5] = [
+        ("v2", "", 1),
+        ("v2", ", ignore: '*.md'", 1),
+        ("v2", ", ignore: '*.md', layerSelector: {operation: copy}", 1),
+        ("v2", ", ignore: '*.md', layerSelector: {operation: copy}, interval: 3h", 0),
+        ("v2", ", ignore: '*.md', layerSelector: {operation: copy}, secretRef: {name: key}", 0),
+    ];
+    for (tag, more, _) in &steps {
+        repo.commit(&[(path, &source(tag, more))], "a source");
+    }
+    let proof = proof_of_last(&repo, steps.len());
+    assert_proved(&proof);
+    let counts: Vec<(usize, usize)> = proof.pairs.iter().map(|p| (p.called, p.differ)).collect();
+    let expected: Vec<(usize, usize)> = steps.iter().map(|(_, _, n)| (*n, *n)).collect();
+    assert_eq!(counts, expected);
+}
+
 fn proof_of_last(repo: &Scratch, last: usize) -> Proof {
     proof(&repo.path(), Some(last), &[])
 }
@@ -157,6 +191,7 @@ fn a_forgotten_file_is_a_miss() {
     let web = key(&head, "web");
     for end in [&mut base, &mut head] {
         let content = &mut end.catalog.apps.get_mut(&web).unwrap().content;
+        let content = Arc::make_mut(content);
         content.around.clear();
         content.inputs.retain(|path, _| path.as_str() != "web/conf.txt");
     }
@@ -173,7 +208,8 @@ fn a_render_from_too_few_files_is_a_miss() {
     let (world, head) = world(&repo.path(), &[]);
     let (base, mut head) = (seen(&world, first), seen(&world, head));
     let web = key(&head, "web");
-    for job in &mut head.catalog.apps.get_mut(&web).unwrap().content.jobs {
+    let content = &mut head.catalog.apps.get_mut(&web).unwrap().content;
+    for job in &mut Arc::make_mut(content).jobs {
         job.inputs.retain(|path, _| path.as_str() != "web/conf.txt");
     }
     let pair = compare(&world, base, &head).unwrap().into_pair();
@@ -204,21 +240,11 @@ fn an_app_that_the_catalog_lacks_is_a_miss() {
     assert!(look(&seen).iter().any(|miss| miss.what == Missed::Phantom));
 }
 
-/// `$LUIGI_CORPUS`, else the folder beside the repository.
-fn corpus(bundle: &str, around: &Path) -> PathBuf {
-    let dir = std::env::var_os("LUIGI_CORPUS").map(PathBuf::from);
-    let dir = dir.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"));
-    let from = dir.join(format!("{bundle}.bundle"));
-    assert!(from.exists(), "no corpus: set LUIGI_CORPUS to the folder that holds {bundle}.bundle");
-    git(around, &["clone", "-q", from.to_str().unwrap(), bundle]);
-    around.join(bundle)
-}
-
 /// The whole history: 38 pairs.
 #[test]
 fn the_whole_history_of_flux2_kustomize_helm_example() {
     let around = tempfile::tempdir().unwrap();
-    let proof = proof(&corpus("flux2-kustomize-helm-example", around.path()), None, &[]);
+    let proof = proof(&corpus::clone("flux2-kustomize-helm-example", around.path()), None, &[]);
     assert_proved(&proof);
     assert_eq!(proof.pairs.len(), 38);
     let totals = proof.totals();
@@ -229,7 +255,7 @@ fn the_whole_history_of_flux2_kustomize_helm_example() {
 #[test]
 fn the_newest_commit_of_home_ops() {
     let around = tempfile::tempdir().unwrap();
-    let proof = proof(&corpus("home-ops", around.path()), Some(1), &[]);
+    let proof = proof(&corpus::clone("home-ops", around.path()), Some(1), &[]);
     assert_proved(&proof);
     let totals = proof.totals();
     assert!(totals.compared.rendered > 80 && totals.excess == 0, "{totals:?}");
@@ -239,7 +265,7 @@ fn the_newest_commit_of_home_ops() {
 #[test]
 fn the_newest_commits_of_phalanx() {
     let around = tempfile::tempdir().unwrap();
-    let proof = proof(&corpus("phalanx", around.path()), Some(2), &["idfdev"]);
+    let proof = proof(&corpus::clone("phalanx", around.path()), Some(2), &["idfdev"]);
     assert_proved(&proof);
     let totals = proof.totals();
     assert!(totals.compared.rendered > 30 && totals.excess == 0, "{totals:?}");

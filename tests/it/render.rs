@@ -2,6 +2,7 @@
 
 mod content;
 mod corpus;
+mod release;
 mod safety;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub fn path(text: &str) -> RepoPath {
 pub fn job(files: &dyn Files, tool: Tool) -> Job {
     let top = files.entry(&RepoPath::root()).unwrap().unwrap();
     Job {
+        at: None,
         inputs: BTreeMap::from([(RepoPath::root(), Input::Tree(top.id))]),
         mounts: Vec::new(),
         tool,

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use jsonschema::Validator;
+use luigi::catalog::doc::Parses;
 use luigi::catalog::infer;
 use luigi::config::{self, Config, keys};
 use luigi::files::{EntryKind, MemoryFiles};
@@ -135,7 +136,7 @@ fn what_init_writes_is_good_for_both() {
         (RepoPath::parse(path).unwrap(), (EntryKind::File, text.as_bytes().to_vec()))
     };
     let files = MemoryFiles::of(files.into_iter().map(file).collect());
-    let (inferred, problems) = infer::infer(&files).unwrap();
+    let (inferred, problems) = infer::infer(&files, &Parses::default()).unwrap();
     assert_eq!(problems, []);
     let text = inferred.to_yaml();
     let (read, problems) = config::read("luigi.yaml", text.as_bytes());

@@ -71,7 +71,7 @@ impl Fixpoint<'_> {
         }
         self.root_jobs.push((self.request.environment.clone(), job.clone()));
         if let Some(docs) = self.rendered(&format!("parent {path}"), job, place) {
-            self.register_rendered(&docs, &job.inputs, &Parent::Root, 0, &Place::file(path.as_str()))?;
+            self.register_rendered(&docs, job, &Parent::Root, 0, &Place::file(path.as_str()))?;
         }
         Ok(())
     }

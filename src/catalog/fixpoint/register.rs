@@ -97,7 +97,7 @@ impl Fixpoint<'_> {
         let mut state = State::Open;
         if wrong.source == SourceForm::Wrong || lacks_source(doc, format) {
             // To read it all the same would be to guess what it reads.
-            app.content.unknown.push(flaw.clone().unwrap_or_else(|| Unknown {
+            Arc::make_mut(&mut app.content).unknown.push(flaw.clone().unwrap_or_else(|| Unknown {
                 place: app.place.clone(),
                 why: "its definition names no source".to_owned(),
             }));

@@ -34,6 +34,13 @@ impl Budget {
     pub(super) fn of_file() -> Self {
         Self { nodes: FILE_NODES, repeated: FILE_REPEATED }
     }
+
+    /// Pays for nodes; nothing is paid where that is too much.
+    pub(super) fn take(&mut self, nodes: usize) -> bool {
+        let left = self.nodes.checked_sub(nodes);
+        self.nodes = left.unwrap_or(self.nodes);
+        left.is_some()
+    }
 }
 
 /// What is wrong with a document, before it knows its file.
@@ -454,7 +461,7 @@ fn resolved(implicit: bool, tag: Option<&Tag>, text: &str) -> Result<Scalar, Str
 }
 
 /// `None` where JSON has no such number.
-fn value(scalar: Scalar, text: std::borrow::Cow<'_, str>) -> Option<Value> {
+pub(super) fn value(scalar: Scalar, text: std::borrow::Cow<'_, str>) -> Option<Value> {
     Some(match scalar {
         Scalar::Null => Value::Null,
         Scalar::Bool(value) => Value::Bool(value),

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::files::{MARKERS, TreeFacts};
+use crate::files::{MARKERS, TOOL_FILES, TreeFacts};
 use crate::name::ObjectId;
 
 const RECORD: usize = 32;
@@ -52,7 +52,7 @@ impl Cache {
 
     pub(super) fn add(&self, learnt: &[(ObjectId, TreeFacts)]) {
         let Some(file) = &self.file else { return };
-        let version = version();
+        let version = Sha256::new_with_prefix(version());
         let bytes: Vec<u8> = learnt.iter().flat_map(|(id, facts)| record(*id, *facts, &version)).collect();
         // One write in append mode: records of two processes do not interleave.
         let append = OpenOptions::new().append(true).create(true).open(file);
@@ -60,29 +60,35 @@ impl Cache {
     }
 }
 
-/// Stands for the marker set and this layout: other markers, other checks.
+/// Stands for what is looked for and this layout: other names, other checks.
 fn version() -> Vec<u8> {
-    format!("luigi tree facts 2\0{}", MARKERS.join("\0")).into_bytes()
+    let names = [&MARKERS[..], &TOOL_FILES[..]].concat();
+    format!("luigi tree facts 3\0{}", names.join("\0")).into_bytes()
 }
 
-fn record(id: ObjectId, facts: TreeFacts, version: &[u8]) -> [u8; RECORD] {
+fn record(id: ObjectId, facts: TreeFacts, version: &Sha256) -> [u8; RECORD] {
     let mut record = [0; RECORD];
     record[..20].copy_from_slice(&id.0);
-    record[20] = u8::from(facts.mentions_apps) | u8::from(facts.has_links) << 1;
-    let check = Sha256::new().chain_update(version).chain_update(&record[..BODY]).finalize();
+    record[20] =
+        u8::from(facts.mentions_apps) | u8::from(facts.has_links) << 1 | u8::from(facts.has_tool_file) << 2;
+    let check = version.clone().chain_update(&record[..BODY]).finalize();
     record[BODY..].copy_from_slice(&check[..RECORD - BODY]);
     record
 }
 
 fn parse(bytes: &[u8]) -> HashMap<ObjectId, TreeFacts> {
-    let version = version();
+    let version = Sha256::new_with_prefix(version());
     let mut known = HashMap::with_capacity(bytes.len() / RECORD);
     let mut at = 0;
     while let Some(candidate) = bytes.get(at..at + RECORD) {
         let mut id = [0; 20];
         id.copy_from_slice(&candidate[..20]);
         let flags = candidate[20];
-        let facts = TreeFacts { mentions_apps: flags & 1 != 0, has_links: flags & 2 != 0 };
+        let facts = TreeFacts {
+            mentions_apps: flags & 1 != 0,
+            has_links: flags & 2 != 0,
+            has_tool_file: flags & 4 != 0,
+        };
         if record(ObjectId(id), facts, &version) == candidate {
             known.insert(ObjectId(id), facts);
             at += RECORD;
@@ -98,7 +104,8 @@ mod tests {
     use super::*;
 
     fn sample(n: u8) -> (ObjectId, TreeFacts) {
-        (ObjectId([n; 20]), TreeFacts { mentions_apps: n & 1 == 0, has_links: n & 2 == 0 })
+        let facts = TreeFacts { mentions_apps: n & 1 == 0, has_links: n & 2 == 0, has_tool_file: n & 4 == 0 };
+        (ObjectId([n; 20]), facts)
     }
 
     #[test]

@@ -9,7 +9,7 @@ use memchr::memmem::Finder;
 
 use super::oid;
 use super::store::{self, Store};
-use crate::files::{EntryKind, MARKERS, MAX_BLOB, ReadError, TreeFacts};
+use crate::files::{EntryKind, MARKERS, MAX_BLOB, ReadError, TOOL_FILES, TreeFacts};
 use crate::name::ObjectId;
 
 /// The facts of a tree: from memory, from the cache on disk, or by reading every
@@ -24,18 +24,22 @@ pub(super) fn facts(store: &Store, tree: ObjectId) -> Result<TreeFacts, ReadErro
     // Children come after parents in `unknown`, so backwards each is complete.
     for tree in unknown.iter().rev() {
         let mut facts = TreeFacts::default();
-        for (_, entry) in store.list(*tree)?.iter() {
+        for (name, entry) in store.list(*tree)?.iter() {
+            facts.has_tool_file |= TOOL_FILES.contains(&name.as_str());
             facts = facts.or(match entry.kind {
-                EntryKind::Directory => match learnt.get(&entry.id) {
-                    Some(facts) => *facts,
-                    None => store.known_facts(entry.id).ok_or_else(|| {
+                EntryKind::Directory => {
+                    let known = learnt.get(&entry.id).copied().or_else(|| store.known_facts(entry.id));
+                    let below = known.ok_or_else(|| {
                         ReadError::new(format!("tree {}", entry.id), "it was not scanned before its parent")
-                    })?,
-                },
-                EntryKind::File | EntryKind::Executable => {
-                    TreeFacts { mentions_apps: mentions.contains(&entry.id), has_links: false }
+                    })?;
+                    TreeFacts { has_tool_file: false, ..below }
                 }
-                EntryKind::Link | EntryKind::Submodule => TreeFacts { mentions_apps: false, has_links: true },
+                EntryKind::File | EntryKind::Executable => {
+                    TreeFacts { mentions_apps: mentions.contains(&entry.id), ..TreeFacts::default() }
+                }
+                EntryKind::Link | EntryKind::Submodule => {
+                    TreeFacts { has_links: true, ..TreeFacts::default() }
+                }
             });
         }
         learnt.insert(*tree, facts);

@@ -79,7 +79,7 @@ impl Http {
     pub(super) fn greeting(&self, service: Service, v2: Option<&str>) -> Result<Response, String> {
         let base = self.base();
         let url = format!("{base}/info/refs?service={}", service.name());
-        let response = self.send(&Method::GET, &url, v2, None)?;
+        let response = self.send(&Method::GET, &url, v2, (service, None))?;
         let wanted = format!("application/x-{}-advertisement", service.name());
         let kind = response.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or("");
         if kind != wanted {
@@ -97,7 +97,7 @@ impl Http {
     /// One request with a body.
     pub(super) fn post(&self, service: Service, v2: Option<&str>, body: &[u8]) -> Result<Response, String> {
         let url = format!("{}/{}", self.base(), service.name());
-        self.send(&Method::POST, &url, v2, Some((service, body)))
+        self.send(&Method::POST, &url, v2, (service, Some(body)))
     }
 
     fn base(&self) -> &str {
@@ -109,13 +109,13 @@ impl Http {
         method: &Method,
         url: &str,
         v2: Option<&str>,
-        body: Option<(Service, &[u8])>,
+        (service, body): (Service, Option<&[u8]>),
     ) -> Result<Response, String> {
         // A push is sent once: whether a lost one arrived is for the caller to
         // find out. Everything else changes nothing and is tried again.
-        let tries = match body {
-            Some((Service::ReceivePack, _)) => 1,
-            Some((Service::UploadPack, _)) | None => TRIES,
+        let tries = match (service, body) {
+            (Service::ReceivePack, Some(_)) => 1,
+            (Service::ReceivePack, None) | (Service::UploadPack, _) => TRIES,
         };
         let mut last = String::new();
         for attempt in 0..tries {
@@ -126,7 +126,7 @@ impl Http {
             if let Some(version) = v2 {
                 request = request.header("git-protocol", version);
             }
-            if let Some((service, body)) = body {
+            if let Some(body) = body {
                 let name = service.name();
                 request = request
                     .header("content-type", format!("application/x-{name}-request"))
@@ -136,9 +136,9 @@ impl Http {
             match request.send() {
                 Ok(response) if response.status().is_success() => return Ok(response),
                 Ok(response) if !response.status().is_server_error() => {
-                    return Err(refused(response.status()));
+                    return Err(refused(response.status(), service));
                 }
-                Ok(response) => last = refused(response.status()),
+                Ok(response) => last = refused(response.status(), service),
                 Err(e) => last = chain(&e.without_url()),
             }
         }
@@ -146,10 +146,13 @@ impl Http {
     }
 }
 
-fn refused(status: StatusCode) -> String {
-    let advice = match status.as_u16() {
-        401 | 403 | 404 => {
+fn refused(status: StatusCode, service: Service) -> String {
+    let advice = match (status.as_u16(), service) {
+        (401 | 403 | 404, Service::UploadPack) => {
             "; give this repository's git configuration a token that may (actions/checkout with persist-credentials does)"
+        }
+        (401 | 403 | 404, Service::ReceivePack) => {
+            "; give the job `contents: write`, and this repository's git configuration its token (actions/checkout with persist-credentials does)"
         }
         _ => "",
     };

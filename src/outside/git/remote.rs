@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::cache::Cache;
-use super::http::Http;
+use super::http::{Http, Service};
 use super::store::Store;
 use super::{GitError, Repo, copy, object_id, smart};
 use crate::name::{CommitId, ObjectId};
@@ -53,6 +53,19 @@ impl Remote {
         Ok(tip.map(CommitId))
     }
 
+    /// Whether pushes are let in at all. What a hook or a rule says of one branch
+    /// shows only in the push.
+    pub fn lets_push(&self) -> Result<(), GitError> {
+        match &self.place {
+            Place::Http(http) => http.greeting(Service::ReceivePack, None).map(|_| ()),
+            // Made without a name where the file system can; gone at once.
+            Place::Local(repo) => tempfile::tempfile_in(repo.common_dir()?.join("objects"))
+                .map(|_| ())
+                .map_err(|e| e.to_string()),
+        }
+        .map_err(|why| self.failed("push to", why))
+    }
+
     pub(super) fn fetch(&self, into: &Repo, request: &Request) -> Result<Boundary, GitError> {
         let what = "fetch from";
         match &self.place {
@@ -85,15 +98,21 @@ impl Repo {
     pub fn remote(&self) -> Result<Option<Remote>, GitError> {
         let Some(name) = self.remote_name()? else { return Ok(None) };
         let Some(url) = self.remote_url(&name)? else { return Ok(None) };
+        self.remote_at(name, &url).map(Some)
+    }
+
+    /// The repository behind a URL, asked with the headers that this one's
+    /// configuration has for it.
+    pub fn remote_at(&self, name: String, url: &str) -> Result<Remote, GitError> {
         let wrong = |why: String| GitError::RemoteUnusable { remote: name.clone(), why };
         let place = if url.starts_with("https://") || url.starts_with("http://") {
             let headers = self.with(|repo| {
                 let config =
                     repo.config().map_err(|e| GitError::failed("read the configuration", &e.message()));
-                Ok::<_, GitError>(super::http::extra_headers(&config?, &url))
+                Ok::<_, GitError>(super::http::extra_headers(&config?, url))
             })??;
-            Place::Http(Arc::new(Http::new(&url, &headers).map_err(wrong)?))
-        } else if let Some(path) = self.local_path(&url) {
+            Place::Http(Arc::new(Http::new(url, &headers).map_err(wrong)?))
+        } else if let Some(path) = self.local_path(url) {
             let store = Store::new(local_git_dir(&path).map_err(wrong)?, Cache::none());
             Place::Local(Self { store: Arc::new(store), work_dir: None })
         } else {
@@ -102,7 +121,7 @@ impl Repo {
                     .into(),
             ));
         };
-        Ok(Some(Remote { name, place }))
+        Ok(Remote { name, place })
     }
 
     /// A remote's URL as a path; `None` for `ssh://` and `user@host:path`.

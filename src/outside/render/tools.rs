@@ -60,32 +60,31 @@ impl Tools {
         self.helm.as_ref().map(|program| program.path.as_path()).ok_or_else(|| missing("helm"))
     }
 
-    /// What `kustomize version` says; `none` where there is no such program.
-    pub fn kustomize_version(&self) -> &str {
-        version(self.kustomize.as_ref(), &["version"])
+    /// What `kustomize version` says; `None` where there is no such program.
+    pub fn kustomize_version(&self) -> Option<&str> {
+        self.kustomize.as_ref().map(|program| program.version(&["version"]))
     }
 
-    /// What `helm version` says; `none` where there is no such program.
-    pub fn helm_version(&self) -> &str {
-        version(self.helm.as_ref(), &["version", "--template", "{{.Version}}"])
+    /// What `helm version` says; `None` where there is no such program.
+    pub fn helm_version(&self) -> Option<&str> {
+        self.helm.as_ref().map(|program| program.version(&["version", "--template", "{{.Version}}"]))
     }
 }
 
-fn version<'p>(program: Option<&'p Program>, arguments: &[&str]) -> &'p str {
-    program.map_or("none", |program| {
-        program.version.get_or_init(|| {
-            let output = Command::new(&program.path)
+impl Program {
+    /// `unknown` where it does not say.
+    fn version(&self, arguments: &[&str]) -> &str {
+        self.version.get_or_init(|| {
+            let output = Command::new(&self.path)
                 .args(arguments)
                 .env_clear()
                 .stdin(Stdio::null())
                 .stderr(Stdio::null())
                 .output();
-            output.map_or_else(
-                |_| "unknown".to_owned(),
-                |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-            )
+            let said = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+            said.ok().filter(|said| !said.is_empty()).unwrap_or_else(|| "unknown".to_owned())
         })
-    })
+    }
 }
 
 fn is_program(path: &Path) -> bool {

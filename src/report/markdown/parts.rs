@@ -65,6 +65,11 @@ pub(super) fn head(record: &Record) -> String {
     out
 }
 
+/// That a run came to nothing further, and why.
+pub(super) fn failure(message: &str) -> String {
+    format!("### ✗ luigi could not go on\n\n{}\n\nNothing further was planned or written.\n", prose(message))
+}
+
 fn commits(record: &Record) -> String {
     match (record.source.base, record.source.head) {
         (Some(base), Some(head)) => format!("`{}` → `{}`", base.short(), head.short()),
@@ -166,10 +171,10 @@ fn unconfirmed(record: &Record) -> bool {
 }
 
 /// Every problem, errors first.
-pub(super) fn problems(budget: Budget, record: &Record) -> String {
-    let mut sorted: Vec<&Problem> = record.problems.iter().collect();
+pub(super) fn problems(budget: Budget, problems: &[Problem]) -> String {
+    let mut sorted: Vec<&Problem> = problems.iter().collect();
     sorted.sort_by_key(|p| (p.severity, *p));
-    let open = format!("\n**Problems:** {}\n\n", words::problem_counts(&record.problems));
+    let open = format!("\n**Problems:** {}\n\n", words::problem_counts(problems));
     let units = sorted.iter().map(|p| problem(p)).collect();
     budget.section(&Section { open: &open, units, close: "", what: "problems" })
 }

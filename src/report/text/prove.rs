@@ -73,6 +73,7 @@ fn fact(fact: Fact) -> &'static str {
         Fact::Definition => "its definition differs",
         Fact::Destination => "its destination differs",
         Fact::Values => "values that it takes differ",
+        Fact::Source => "a source that it refers to differs",
         Fact::Objects => "its objects differ",
         Fact::Files => "files below its path differ",
         Fact::Renders => "it can be rendered at one end only",

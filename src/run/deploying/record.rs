@@ -70,8 +70,7 @@ pub fn record(
             version: env!("CARGO_PKG_VERSION").to_owned(),
             renderers: renderers
                 .iter()
-                .filter(|(_, version)| !version.is_empty())
-                .map(|(name, version)| format!("{name} {version}"))
+                .filter_map(|(name, version)| Some(format!("{name} {}", (*version)?)))
                 .collect(),
         },
     }

@@ -1,13 +1,16 @@
 //! Files of a full export as one digest, for apps that cannot be rendered.
 //!
-//! Follows no links: a link is its target's text.
+//! Follows no links: a link is its target's text. Which files lie elsewhere and
+//! are named by them, `reach` finds out.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use serde_json::Value as Json;
 
+use super::reach;
 use crate::catalog::app::App;
 use crate::catalog::closure::real_path;
 use crate::catalog::doc::at;
@@ -32,20 +35,26 @@ pub fn below(top: &Path, dir: &Path) -> io::Result<Vec<String>> {
     Ok(out)
 }
 
-/// One digest of all files at and below these paths; `None` where none of them
-/// is there.
-pub fn digest(export: &Path, paths: &[RepoPath]) -> io::Result<Option<Digest>> {
-    let mut all = Vec::new();
-    for path in paths {
+/// One digest of all files at and below these paths, and of those elsewhere that
+/// they lead to; `None` where none of the paths is there.
+pub fn digest(export: &Path, app: &App) -> io::Result<Option<Digest>> {
+    let paths = paths(app);
+    let mut all = BTreeSet::new();
+    for path in &paths {
         let disk = export.join(path.as_str());
         match disk.symlink_metadata() {
             Ok(facts) if facts.is_dir() => all.extend(below(export, &disk)?),
-            Ok(_) => all.push(path.to_string()),
+            Ok(_) => _ = all.insert(path.to_string()),
             Err(_) => {}
         }
     }
-    all.sort();
-    all.dedup();
+    if all.is_empty() {
+        return Ok(None);
+    }
+    // Plain files lead nowhere.
+    if !app.content.jobs.iter().any(|job| matches!(job.tool, Tool::Plain(_))) {
+        all.extend(reach::from(export, &paths)?);
+    }
     let mut text = String::new();
     for path in &all {
         let disk = export.join(path);
@@ -56,12 +65,12 @@ pub fn digest(export: &Path, paths: &[RepoPath]) -> io::Result<Option<Digest>> {
         };
         text.push_str(&format!("{path}\0{}\0{}\n", disk.is_symlink(), Digest::of(&bytes)));
     }
-    Ok((!all.is_empty()).then(|| Digest::of(text.as_bytes())))
+    Ok(Some(Digest::of(text.as_bytes())))
 }
 
 /// The paths of an app's content: what its jobs are told to read, and without
 /// jobs what its definition names.
-pub fn paths(app: &App) -> Vec<RepoPath> {
+fn paths(app: &App) -> Vec<RepoPath> {
     let mut out: Vec<RepoPath> = app.content.jobs.iter().flat_map(job_paths).collect();
     // A path of another repository, or of a copied folder, may exist here too,
     // and means nothing.

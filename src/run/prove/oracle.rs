@@ -37,6 +37,9 @@ struct Print {
     definition: Arc<Json>,
     destination: Destination,
     values: BTreeMap<String, Vec<Digest>>,
+    /// The sources that it refers to. Where something is rendered from here, that
+    /// says all; elsewhere these are all that is known.
+    sources: Digest,
     content: Content,
 }
 
@@ -117,6 +120,10 @@ impl Item<'_> {
             Item::App(key, app) => (key.app.to_string(), app.content.jobs.as_slice(), Some(*app)),
         };
         let known = app.map(|app| app.content.not_rendered.join(", ")).filter(|why| !why.is_empty());
+        // What lies at a pin is in no export of this commit: the definition says it all.
+        if jobs.iter().any(|job| job.at.is_some()) {
+            return Ok((Content::Nothing("it is pinned to another commit".to_owned()), Found::default()));
+        }
         let why = match known {
             Some(why) => why,
             None if jobs.is_empty() => app.map_or_else(String::new, broken),
@@ -132,8 +139,8 @@ impl Item<'_> {
                 Err(why) => why,
             },
         };
-        let paths = app.map(files::paths).unwrap_or_default();
-        let content = match files::digest(export, &paths)? {
+        let digest = app.map(|app| files::digest(export, app)).transpose()?.flatten();
+        let content = match digest {
             Some(digest) => Content::Files(digest, why),
             None => Content::Nothing(why),
         };
@@ -185,7 +192,8 @@ impl Oracle {
             oracle.check_variables(app, here);
             let content = contents.remove(key).unwrap_or(Content::Nothing(String::new()));
             let destination = app.destination.clone();
-            oracle.prints.insert(key.clone(), Print { definition, destination, values, content });
+            let sources = sources(app, &definition, here);
+            oracle.prints.insert(key.clone(), Print { definition, destination, values, sources, content });
         }
         oracle.faults.sort();
         oracle
@@ -272,10 +280,12 @@ impl Oracle {
             (Content::Objects(_), Content::Files(..) | Content::Nothing(_))
             | (Content::Files(..) | Content::Nothing(_), Content::Objects(_)) => Some(Fact::Renders),
         };
+        let elsewhere = [before, after].iter().any(|print| matches!(print.content, Content::Nothing(_)));
         let others = [
             (before.definition != after.definition, Fact::Definition),
             (before.destination != after.destination, Fact::Destination),
             (before.values != after.values, Fact::Values),
+            (elsewhere && before.sources != after.sources, Fact::Source),
         ];
         others.into_iter().filter(|(differs, _)| *differs).map(|(_, fact)| fact).chain(content).collect()
     }
@@ -308,12 +318,13 @@ impl Oracle {
 
 /// The definition as a document has it: without what the catalog adds to it.
 fn plain_definition(app: &App) -> Arc<Json> {
-    if app.definition.get("valuesFrom").is_none() {
+    const ADDED: [&str; 2] = ["valuesFrom", "sources"];
+    if ADDED.iter().all(|key| app.definition.get(key).is_none()) {
         return Arc::clone(&app.definition);
     }
     let mut plain = (*app.definition).clone();
     if let Some(map) = plain.as_object_mut() {
-        map.remove("valuesFrom");
+        map.retain(|key, _| !ADDED.contains(&&**key));
     }
     Arc::new(plain)
 }
@@ -323,6 +334,14 @@ fn data<'f>(app: &App, found: &'f Found, kind: &str, name: &str) -> Option<&'f B
     let namespace = if namespace == "_" { "" } else { namespace };
     let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
     found.data.get(&key)
+}
+
+/// Of the sources that a definition refers to, one digest.
+fn sources(app: &App, definition: &Json, found: &Found) -> Digest {
+    let id = &app.key.app;
+    let namespace = if id.namespace() == "_" { "" } else { id.namespace() };
+    let all = found.sources(namespace, definition);
+    Digest::of(&serde_json_canonicalizer::to_vec(&all).unwrap_or_default())
 }
 
 /// What an app takes from ConfigMaps and Secrets that the repository renders.

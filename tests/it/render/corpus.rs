@@ -1,7 +1,7 @@
 //! Real fleets: what we render from a job's inputs is what the tools render by
 //! hand in a full checkout, failures included.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use luigi::catalog::job::{Input, Job, Tool};
@@ -13,13 +13,7 @@ use luigi::outside::git::Repo;
 use luigi::outside::render::{Outcome, Work};
 
 use super::{helm, job, kustomize, renderer};
-use crate::support::{parts, repo::git};
-
-/// `$LUIGI_CORPUS`, else the folder beside the repository.
-fn corpus() -> PathBuf {
-    let dir = std::env::var_os("LUIGI_CORPUS").map(PathBuf::from);
-    dir.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"))
-}
+use crate::support::{corpus, parts};
 
 fn by_hand(dir: &Path, tool: &str, arguments: &[&str]) -> Output {
     Command::new(parts::tools().join(tool))
@@ -44,10 +38,7 @@ fn job_of(files: &dyn Files, dir: &str, tool: Tool) -> Job {
 /// Every `step`-th folder of a bundle that holds one of these files.
 fn compare(bundle: &str, names: &[&str], step: usize, tool: &dyn Fn(&str) -> Tool) -> (usize, usize) {
     let around = tempfile::tempdir().unwrap();
-    let from = corpus().join(format!("{bundle}.bundle"));
-    assert!(from.exists(), "no corpus: set LUIGI_CORPUS to the folder that holds {bundle}.bundle");
-    git(around.path(), &["clone", "-q", from.to_str().unwrap(), "full"]);
-    let full = around.path().join("full");
+    let full = corpus::clone(bundle, around.path());
     let repo = Repo::open(&full).unwrap();
     let files = repo.files(repo.head().unwrap()).unwrap();
     let mut dirs = Vec::new();

@@ -1,6 +1,7 @@
 //! What several integration tests need.
 
 pub mod cluster;
+pub mod corpus;
 pub mod git_server;
 pub mod group;
 pub mod http;

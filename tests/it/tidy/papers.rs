@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::CommandFactory;
+use luigi::catalog::doc::WITHOUT_EFFECT;
 use luigi::cli::args::Args;
 use luigi::object::yaml;
 
@@ -115,6 +116,57 @@ fn inputs_are_arguments() {
         .filter(|k| !readme.contains(&format!("`{k}`")))
         .collect();
     none("inputs and outputs that README.md does not name", &unsaid);
+}
+
+/// What never makes an app changed is said, each field by its path.
+#[test]
+fn fields_without_effect_are_listed() {
+    let page = read("docs/luigi-yaml.md");
+    let name = |path: &&[&str]| match path {
+        ["metadata", "annotations", annotation] => format!("`{annotation}`"),
+        path => format!("`{}`", path.join(".")),
+    };
+    let unsaid = WITHOUT_EFFECT.iter().map(name).filter(|name| !page.contains(name.as_str()));
+    none("fields without effect that docs/luigi-yaml.md does not name", &unsaid.collect::<Vec<_>>());
+}
+
+/// The workflow that README.md shows: inputs and outputs that exist, nothing that
+/// is not pinned, no permission that is not said.
+#[test]
+fn the_workflow_of_the_readme_fits_the_action() {
+    let document = |file: &str, text: &str| {
+        let (document, problems) = yaml::document(file, text.as_bytes());
+        assert_eq!(problems, []);
+        document.unwrap().to_json()
+    };
+    let action = document("action.yml", &read("action.yml"));
+    let readme = read("README.md");
+    let text = readme.split("## In GitHub Actions").nth(1).unwrap().split("```").nth(1).unwrap();
+    let text = text.strip_prefix("yaml\n").unwrap();
+    let workflow = document("README.md", text);
+    assert_eq!(workflow["permissions"], serde_json::json!({}));
+    let mut ours = 0;
+    for (name, job) in workflow["jobs"].as_object().unwrap() {
+        assert!(job["permissions"].is_object(), "{name}");
+        for step in job["steps"].as_array().unwrap() {
+            let Some((uses, pin)) = step["uses"].as_str().map(|uses| uses.split_once('@').unwrap()) else {
+                continue;
+            };
+            assert!(pin.len() == 40 && pin.bytes().all(|b| b.is_ascii_hexdigit()), "{uses}@{pin}");
+            if uses.ends_with("/luigi") {
+                ours += 1;
+                let inputs = step["with"].as_object().into_iter().flat_map(|with| with.keys());
+                none(
+                    "inputs",
+                    &inputs.filter(|i| action["inputs"].get(i).is_none()).cloned().collect::<Vec<_>>(),
+                );
+            }
+        }
+    }
+    assert_eq!(ours, 2, "a plan and a deploy");
+    let outputs = text.split(".outputs.").skip(1);
+    let names = outputs.map(|rest| rest.split([' ', '}']).next().unwrap().to_owned());
+    none("outputs", &names.filter(|name| action["outputs"].get(name).is_none()).collect::<Vec<_>>());
 }
 
 #[test]

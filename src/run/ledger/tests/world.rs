@@ -169,6 +169,7 @@ impl World {
                     not_rendered: Vec::new(),
                     pins: Vec::new(),
                     target: crate::plan::Target::default(),
+                    revision: None,
                 }
             })
             .collect();
