@@ -47,7 +47,9 @@ fn collect(node: &Node, marks: &mut Vec<Mark>) {
         Value::Map(entries) => {
             let mut entries: Vec<_> = entries.iter().collect();
             entries.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-            entries.into_iter().for_each(|entry| collect(&entry.value, marks));
+            for entry in entries {
+                collect(&entry.value, marks);
+            }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => {}
     }
