@@ -29,7 +29,9 @@ impl Places {
                     items.get(index).map(|item| (items.iter().take(index).map(size).sum::<usize>(), item))
                 }
                 (Json::Object(map), Err(_)) => map.get(*key).map(|found| {
-                    (map.iter().take_while(|(other, _)| other != key).map(|(_, v)| size(v)).sum(), found)
+                    // By key, whatever order the map itself keeps.
+                    let before = map.iter().filter(|(other, _)| other.as_str() < *key);
+                    (before.map(|(_, value)| size(value)).sum(), found)
                 }),
                 _ => None,
             };
