@@ -310,7 +310,6 @@ impl<'a> Names<'a> {
         Self { apps: apps.keys().copied().collect(), by_name }
     }
 
-    #[expect(clippy::result_large_err, reason = "a problem is a value that reports are made of")]
     fn resolve(&self, from: &AppKey, need: &Need) -> Result<&'a AppKey, Problem> {
         let place = Some(need.place.clone());
         let unknown = |name: String| {

@@ -125,7 +125,6 @@ fn items(list: Node) -> Vec<Node> {
 impl Object {
     /// The object of a JSON value. Numbers become as kubectl has them: an integer of
     /// 64 bits with sign where the value is one, otherwise a float.
-    #[expect(clippy::result_large_err, reason = "a problem is a value that reports are made of")]
     pub fn from_json(place: &Place, mut json: Value) -> Result<Self, Problem> {
         let key = key_of(&json).map_err(|fault| {
             let problem = Problem::new(Code::ObjectInvalid, Some(place.clone()), fault.message);

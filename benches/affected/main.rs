@@ -42,7 +42,9 @@ fn run(small: usize, large: usize) -> Result<(), String> {
     line(&format!("affected-cold-{}", short(small)), cold, "<= -", "no cache of tree facts yet; information");
     let second = measure(large, Setup::Configured)?;
     line(&format!("affected-{}", short(large)), second.ratio(), "<= 2", &second.against());
-    let definitions = second.definition_bytes as f64 / first.definition_bytes as f64;
+    // As durations, which divide without a loss that anybody could see.
+    let bytes = |measured: &Measured| Duration::from_nanos(measured.definition_bytes);
+    let definitions = ratio(bytes(&second), bytes(&first));
     let growth = ratio(second.luigi.wall, first.luigi.wall) / definitions;
     let against = format!(
         "time grew {:.2} times, the definitions {definitions:.2} times; git's time grew {:.2} times",

@@ -295,7 +295,9 @@ fn unpack(mut node: Node, depth: usize, out: &mut Vec<Node>) {
     if let Value::Map(entries) = &mut node.value {
         for entry in entries.drain(..).filter(|entry| entry.key == "items") {
             if let Value::List(items) = entry.value.value {
-                items.into_iter().for_each(|item| unpack(item, depth + 1, out));
+                for item in items {
+                    unpack(item, depth + 1, out);
+                }
             }
         }
     }

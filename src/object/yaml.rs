@@ -109,7 +109,6 @@ pub fn document(file: &str, text: &[u8]) -> (Option<Node>, Vec<Problem>) {
 }
 
 /// The text without its byte order mark, if it is text of bounded size.
-#[expect(clippy::result_large_err, reason = "at most once for a file")]
 fn readable<'t>(file: &str, text: &'t [u8]) -> Result<&'t str, Problem> {
     if text.len() > MAX_BYTES {
         let message = format!("the file is larger than {} MiB", MAX_BYTES >> 20);

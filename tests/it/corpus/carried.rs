@@ -144,7 +144,7 @@ impl Deployed {
                 && record["environment"] == environment
                 && record["outcome"]["verdict"] == "done"
         };
-        let record = ledger.records().into_iter().filter(|record| done(&record)).next_back().unwrap();
+        let record = ledger.records().into_iter().rfind(|record| done(&record)).unwrap();
         Self { seq: record["ledger"]["seq"].as_u64().unwrap(), objects }
     }
 
@@ -160,8 +160,7 @@ fn told(ran: &Ran, code: &str) -> BTreeMap<String, String> {
     let problems = ran.out.split("\n\n").filter_map(|problem| problem.trim_start().strip_prefix(&start));
     // Text is wrapped at the width of a line.
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let parts =
-        problems.filter_map(|p| Some(words(p).split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned()))?));
+    let parts = problems.filter_map(|p| words(p).split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned())));
     parts.collect()
 }
 

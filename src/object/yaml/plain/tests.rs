@@ -81,6 +81,17 @@ fn what_is_not_plain_goes_the_long_way() {
     }
 }
 
+/// Values that are plain, nearly plain, and anything but.
+#[rustfmt::skip]
+const VALUES: &[&str] = &[
+    "", "x", "x y", "x  ", "1", "-1", "0755", "1.50", "true", "~", "null", "{}", "[]", "[ ]", "{a: b}",
+    "\"q\"", "\"q \\n\"", "'s'", "'s''t'", "''", "\"\"", "'", "\"", "\"q\":", "x:y", "x: y", "x:",
+    "x#y", "#x", "x,y]}", "|", ">-", "&a x", "*a", "!t x", "...", "---", "--- x", "=", "<<", "$(x)",
+    "{{ x }}", ".inf", "1e400", "9223372036854775808", "2020-01-01", "- x", "?", "? x", "@x", "%x",
+    "x\ty", "ü", "https://a.example:80/b", "(", "+", "=x", ".", "/", "{}x", "x :y", "x ?y", "x &y *z",
+    "x |", "x - y", "x !y", "{} x", "''x", "\"\" x",
+];
+
 fn line() -> impl Strategy<Value = String> {
     let indent = (0..4usize).prop_map(|n| " ".repeat(n));
     let wide = prop::sample::select(vec!["", "  ", "    "]).prop_map(str::to_owned);
@@ -99,77 +110,7 @@ fn line() -> impl Strategy<Value = String> {
         "-k: ",
         "_z: ",
     ]);
-    let value = prop::sample::select(vec![
-        "",
-        "x",
-        "x y",
-        "x  ",
-        "1",
-        "-1",
-        "0755",
-        "1.50",
-        "true",
-        "~",
-        "null",
-        "{}",
-        "[]",
-        "[ ]",
-        "{a: b}",
-        "\"q\"",
-        "\"q \\n\"",
-        "'s'",
-        "'s''t'",
-        "''",
-        "\"\"",
-        "'",
-        "\"",
-        "\"q\":",
-        "x:y",
-        "x: y",
-        "x:",
-        "x#y",
-        "#x",
-        "x,y]}",
-        "|",
-        ">-",
-        "&a x",
-        "*a",
-        "!t x",
-        "...",
-        "---",
-        "--- x",
-        "=",
-        "<<",
-        "$(x)",
-        "{{ x }}",
-        ".inf",
-        "1e400",
-        "9223372036854775808",
-        "2020-01-01",
-        "- x",
-        "?",
-        "? x",
-        "@x",
-        "%x",
-        "x\ty",
-        "ü",
-        "https://a.example:80/b",
-        "(",
-        "+",
-        "=x",
-        ".",
-        "/",
-        "{}x",
-        "x :y",
-        "x ?y",
-        "x &y *z",
-        "x |",
-        "x - y",
-        "x !y",
-        "{} x",
-        "''x",
-        "\"\" x",
-    ]);
+    let value = prop::sample::select(VALUES);
     let tail = prop::sample::select(vec!["", "", "", "", " # c", " #", "# c", "  "]);
     (prop_oneof![indent, wide], dash, key, value, tail).prop_map(|(a, b, c, d, e)| format!("{a}{b}{c}{d}{e}"))
 }
