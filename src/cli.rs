@@ -4,7 +4,9 @@
 
 pub mod args;
 mod carry;
+mod cluster;
 mod demo;
+mod drift;
 mod graph;
 mod output;
 mod plan;
@@ -16,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Args, Command};
+use args::{Args, Command, InitWhat};
 use output::Output;
 
 use crate::run::error::RunError;
@@ -37,10 +39,14 @@ fn dispatch(args: &Args, output: &Output) -> Result<u8, RunError> {
         Command::Deploy(deploy) => carry::deploy(global, deploy, output),
         Command::Rollback(rollback) => carry::rollback(global, rollback, output),
         Command::Restore(restore) => carry::restore(global, restore, output),
+        Command::Drift(drift) => drift::run(global, drift, output),
         Command::Verify(verify) => carry::verify(global, verify, output),
         Command::Graph(graph) => graph::run(global, graph, output),
         Command::Prove(prove) => prove::run(global, prove, output),
-        Command::Init(init) => small::init(global, init, output),
+        Command::Init(init) => match &init.what {
+            Some(InitWhat::Cluster(cluster)) => cluster::run(global, cluster, output),
+            None => small::init(global, init, output),
+        },
         Command::Explain(explain) => small::explain(explain, output),
         Command::Demo(demo) => demo::run(global, demo, output),
         Command::Doctor => small::doctor(global, output),

@@ -4,6 +4,7 @@
 //! problem with its place; none is ever ignored. Does not look at the
 //! repository: whether `apps` matches anything is for `catalog`.
 
+pub mod identity;
 pub mod keys;
 pub mod kubernetes;
 mod read;
@@ -51,6 +52,8 @@ pub struct EnvironmentConfig {
     pub engine: Engine,
     /// How credentials are got.
     pub credentials: kubernetes::Credentials,
+    /// Who runs; `None`: nobody's token is believed.
+    pub identity: Option<identity::Identity>,
     /// Where it is written.
     pub place: Place,
 }

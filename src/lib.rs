@@ -16,6 +16,7 @@ pub mod graph;
 pub mod change;
 pub mod affected;
 pub mod plan;
+pub mod identity;
 pub mod policy;
 pub mod record;
 pub mod deploy;

@@ -38,6 +38,10 @@ macro_rules! text_name {
     };
 }
 
+mod issuer;
+
+pub use issuer::IssuerUrl;
+
 /// An environment's name: a DNS-1123 label or subdomain, at most 63 bytes,
 /// because it becomes a path in the ledger and a label in clusters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,6 +4,7 @@
 //! values out of everything it compares (`diff`).
 
 pub mod diff;
+pub mod scope;
 mod write;
 pub mod yaml;
 
@@ -12,7 +13,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-pub use write::{canonical, to_yaml};
+pub use write::{canonical, to_yaml, to_yaml_value};
 pub use yaml::Mark;
 
 use crate::problem::{Code, Place, Problem};

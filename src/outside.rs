@@ -6,6 +6,7 @@
 pub mod cluster;
 pub mod git;
 pub mod host;
+pub mod issuer;
 pub mod render;
 pub mod sandbox;
 pub mod tls;

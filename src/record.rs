@@ -28,6 +28,9 @@ pub struct Record {
     pub kind: RecordKind,
     /// Who ran what, when.
     pub run: Run,
+    /// Who that is, as their token says; `None` where the environment does not ask.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<crate::identity::Principal>,
     /// The environment.
     pub environment: Environment,
     /// The commits.

@@ -12,6 +12,7 @@ macro_rules! put {
     }};
 }
 
+pub mod cluster;
 pub mod dot;
 pub mod escape;
 pub mod github;

@@ -12,4 +12,5 @@ pub mod planning;
 pub mod prove;
 pub mod reading;
 pub mod rendering;
+pub mod who;
 pub mod world;

@@ -74,8 +74,14 @@ pub fn infer(files: &dyn Files) -> Result<(Config, Vec<Problem>), ReadError> {
     let mut config = Config::default();
     for (name, apps) in environments {
         let apps = apps.into_iter().map(|what| Apps { place: place.clone(), what }).collect();
-        let environment =
-            EnvironmentConfig { apps, after: Vec::new(), engine: Engine::Ledger, credentials: Credentials::default(), place: place.clone() };
+        let environment = EnvironmentConfig {
+            apps,
+            after: Vec::new(),
+            engine: Engine::Ledger,
+            identity: None,
+            credentials: Credentials::default(),
+            place: place.clone(),
+        };
         config.environments.insert(name, environment);
     }
     Ok((config, problems))

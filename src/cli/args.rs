@@ -54,6 +54,8 @@ pub enum Command {
     Rollback(Rollback),
     /// Rebuild an empty environment from the ledger
     Restore(Restore),
+    /// What is on the cluster against what the ledger says
+    Drift(Drift),
     /// Whether the ledger, or a record, holds; offline
     Verify(Verify),
     /// The apps and who needs whom; which are affected
@@ -184,6 +186,7 @@ pub enum ProveFormat {
 
 /// `luigi init`.
 #[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Init {
     /// Print it instead of writing it
     #[arg(long)]
@@ -191,6 +194,45 @@ pub struct Init {
     /// Write over a luigi.yaml that is there
     #[arg(long)]
     pub force: bool,
+    /// Something else than luigi.yaml.
+    #[command(subcommand)]
+    pub what: Option<InitWhat>,
+}
+
+/// What else can be set up.
+#[derive(Debug, Subcommand)]
+pub enum InitWhat {
+    /// Print what an administrator applies once to a cluster: accounts, rights, trust rules
+    Cluster(InitCluster),
+}
+
+/// `luigi init cluster`.
+#[derive(Debug, ClapArgs)]
+pub struct InitCluster {
+    /// The environment
+    #[arg(long, short, value_name = "NAME")]
+    pub environment: String,
+    /// The repository's number at the CI system
+    #[arg(long, value_name = "ID")]
+    pub repository_id: String,
+    /// The CI system's protected environment [default: the environment's name]
+    #[arg(long, value_name = "NAME")]
+    pub protected_environment: Option<String>,
+    /// The ref that may deploy
+    #[arg(long = "ref", value_name = "REF", default_value = "refs/heads/main")]
+    pub reference: String,
+    /// An event that may deploy (may be repeated); never one of pull requests
+    #[arg(long, value_name = "EVENT", default_values = ["push", "workflow_dispatch"])]
+    pub event: Vec<String>,
+    /// The only workflow that may deploy, as `job_workflow_ref` has it
+    #[arg(long, value_name = "REF")]
+    pub workflow: Option<String>,
+    /// Who issues the jobs' tokens
+    #[arg(long, value_name = "URL", default_value = "https://token.actions.githubusercontent.com")]
+    pub issuer: String,
+    /// A file with the authorities that the issuer's certificate is believed by
+    #[arg(long, value_name = "FILE")]
+    pub issuer_authority: Option<PathBuf>,
 }
 
 /// `luigi explain`.
@@ -218,6 +260,20 @@ pub struct Carry {
     /// Write the run's record to that file
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+}
+
+/// `luigi drift`.
+#[derive(Debug, ClapArgs)]
+pub struct Drift {
+    /// Only that environment (may be repeated)
+    #[arg(long, short, value_name = "NAME")]
+    pub environment: Vec<String>,
+    /// A file with a token for the API server
+    #[arg(long, value_name = "FILE", env = "LUIGI_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+    /// How to print it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ProveFormat,
 }
 
 /// How a record is printed.

@@ -15,7 +15,7 @@ use crate::record::Record;
 use crate::report::{markdown, text};
 use crate::run::deploying::{self, Actor, Ledger, Order, Target};
 use crate::run::error::{RunError, exit};
-use crate::run::kubernetes::TokenSource;
+use crate::run::who::TokenSource;
 use crate::run::ledger;
 use crate::run::world::{self, Options, World};
 
@@ -104,7 +104,8 @@ pub fn verify(global: &Global, args: &Verify, output: &Output) -> Result<u8, Run
     Ok(if broken || missing > 0 { exit::FOUND } else { exit::OK })
 }
 
-fn load(global: &Global, head: Option<&str>, environments: &[String]) -> Result<World, RunError> {
+/// The repository at HEAD, or at another revision.
+pub fn load(global: &Global, head: Option<&str>, environments: &[String]) -> Result<World, RunError> {
     let repo = world::open(&global.directory)?;
     let head = match head {
         Some(rev) => repo.resolve(rev)?,
@@ -140,7 +141,8 @@ pub fn with_order<T>(
         }
     };
     let say = |text: &str| output.say(text);
-    let token = carry.token_file.clone().map(TokenSource::File);
+    let mask = std::sync::Arc::new(mask);
+    let token = TokenSource::of(carry.token_file.as_ref(), mask)?;
     f(&Order {
         actor,
         apps,
@@ -152,6 +154,15 @@ pub fn with_order<T>(
         say: &say,
         token: token.as_ref(),
     })
+}
+
+/// Lets a runner hide a token before anything uses it. Elsewhere there is nobody to
+/// hide it from.
+#[expect(clippy::print_stdout, reason = "a workflow command goes to stdout, before all else")]
+pub fn mask(token: &str) {
+    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|set| set == "true") {
+        println!("::add-mask::{}", token.replace('%', "%25"));
+    }
 }
 
 /// An event in words; `None` for those that need none.

@@ -49,6 +49,7 @@ pub fn run(global: &Global, args: &Run, output: &Output) -> Result<u8, RunError>
                 | RunError::Ledger(_)
                 | RunError::Deploy(_)
                 | RunError::Cluster(_)
+                | RunError::Denied(_)
                 | RunError::Io { .. }
                 | RunError::Json(_)
                 | RunError::Other(_) => Vec::new(),

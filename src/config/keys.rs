@@ -7,7 +7,7 @@
 pub const ROOT: &[&str] =
     &["apiVersion", "kind", "urls", "environments", "ledger", "branch", "deploy", "render"];
 /// One environment.
-pub const ENVIRONMENT: &[&str] = &["apps", "after", "engine", "credentials"];
+pub const ENVIRONMENT: &[&str] = &["apps", "after", "engine", "identity", "credentials"];
 /// An engine, one of them.
 pub const ENGINE: &[&str] = &["ledger", "kubernetes"];
 /// Options of the engine `ledger`.
@@ -23,6 +23,15 @@ pub const CREDENTIALS_KUBERNETES: &[&str] = &["audience"];
 pub const PER_APP: &[&str] = &["tokenRequest"];
 /// A token of the app's ServiceAccount.
 pub const TOKEN_REQUEST: &[&str] = &["lifetime"];
+/// Who runs, and which groups they are in.
+pub const IDENTITY: &[&str] = &["issuers", "agents", "workflows", "groups"];
+/// A token issuer: one of the first five, and options.
+pub const ISSUER: &[&str] =
+    &["github", "gitlab", "buildkite", "circleci", "oidc", "groupsClaim", "maxLifeMinutes"];
+/// An actor.
+pub const ACTOR: &[&str] = &["actorId", "name", "issuer"];
+/// A member of a group: one of the first five, and of which issuer.
+pub const MEMBER: &[&str] = &["actorId", "claim", "workflow", "repositoryId", "subject", "issuer"];
 /// An entry of `apps` that is not a pattern, one of them.
 pub const PARENT: &[&str] = &["kustomize", "helm"];
 /// A parent that is a chart.
@@ -37,7 +46,7 @@ pub const PRUNE_THRESHOLD: &[&str] = &["count", "percent"];
 pub const RENDER: &[&str] = &["network", "kubeVersion", "apiVersions"];
 
 /// Every mapping with its keys, by the JSON pointer of its schema.
-pub const ALL: [(&str, &[&str]); 15] = [
+pub const ALL: [(&str, &[&str]); 19] = [
     ("", ROOT),
     ("/$defs/environment", ENVIRONMENT),
     ("/$defs/engine", ENGINE),
@@ -47,6 +56,10 @@ pub const ALL: [(&str, &[&str]); 15] = [
     ("/$defs/credentialsKubernetes", CREDENTIALS_KUBERNETES),
     ("/$defs/perApp", PER_APP),
     ("/$defs/tokenRequest", TOKEN_REQUEST),
+    ("/$defs/identity", IDENTITY),
+    ("/$defs/issuer", ISSUER),
+    ("/$defs/actor", ACTOR),
+    ("/$defs/member", MEMBER),
     ("/$defs/parent", PARENT),
     ("/$defs/helm", HELM),
     ("/$defs/ledger", LEDGER),

@@ -1,5 +1,7 @@
 //! Reads `luigi.yaml`, with the place of everything that is wrong in it.
 
+mod identity;
+
 use std::collections::BTreeSet;
 
 use super::keys;
@@ -161,6 +163,7 @@ impl Reader<'_> {
             after: Vec::new(),
             engine: Engine::Ledger,
             credentials: Credentials::default(),
+            identity: None,
             place: place.clone(),
         };
         let what = format!("environment {}", entry.key);
@@ -180,7 +183,8 @@ impl Reader<'_> {
                 }
                 "engine" => out.engine = self.engine(&field.value),
                 "credentials" => out.credentials = self.credentials(&field.value),
-                "identity" | "secrets" | "windows" => self.unsupported(field, &field.key),
+                "identity" => out.identity = self.identity(field),
+                "secrets" | "windows" => self.unsupported(field, &field.key),
                 _ => self.unknown(field, &what, keys::ENVIRONMENT),
             }
         }

@@ -46,15 +46,26 @@ pub fn to_yaml(objects: &[Object]) -> String {
         if at > 0 {
             text.push_str("---\n");
         }
-        match &object.json {
-            Value::Object(map) if !map.is_empty() => write_map(&mut text, map, 0, Start::Line),
-            other => {
-                write_inline(&mut text, other);
-                text.push('\n');
-            }
-        }
+        write_document(&mut text, &object.json);
     }
     text
+}
+
+/// One value as a YAML document.
+pub fn to_yaml_value(value: &Value) -> String {
+    let mut text = String::new();
+    write_document(&mut text, value);
+    text
+}
+
+fn write_document(text: &mut String, value: &Value) {
+    match value {
+        Value::Object(map) if !map.is_empty() => write_map(text, map, 0, Start::Line),
+        other => {
+            write_inline(text, other);
+            text.push('\n');
+        }
+    }
 }
 
 /// Where the first entry of a block starts.

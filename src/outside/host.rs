@@ -1,7 +1,7 @@
 //! This machine and its processes: who is running, is it still, and was it asked
 //! to stop.
 //!
-//! Reads `/proc` only. Where there is none, nobody is ever known to be gone, and
+//! Reads `/proc` and `/etc/passwd`. Without the first nobody is known to be gone, and
 //! deadlines decide.
 
 use std::fs;
@@ -68,6 +68,23 @@ pub fn liveness(name: &ProcessName) -> Liveness {
     }
 }
 
+/// What this machine calls its user: the name of the process's user id, or the id
+/// where it has no name. Nobody vouches for it, so no variable is asked either.
+pub fn user() -> String {
+    let id = rustix::process::getuid().as_raw().to_string();
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    named(&users, &id).unwrap_or(&id).to_owned()
+}
+
+/// `passwd(5)`: name, password, id.
+fn named<'a>(users: &'a str, id: &str) -> Option<&'a str> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, own) = (fields.next()?, fields.nth(1)?);
+        (own == id && !name.is_empty()).then_some(name)
+    })
+}
+
 fn host() -> Option<String> {
     let read = |path: &str| fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
     let name = read("/proc/sys/kernel/hostname")?;
@@ -91,6 +108,16 @@ fn started(pid: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_has_a_name_or_else_an_id() {
+        let users =
+            "root:x:0:0:root:/root:/bin/sh\n\nbroken\n:x:7::\nalice:x:1000:1000::/home/alice:/bin/sh\n";
+        assert_eq!(named(users, "0"), Some("root"));
+        assert_eq!(named(users, "1000"), Some("alice"));
+        assert_eq!([named(users, "7"), named(users, "100"), named("", "0")], [None; 3]);
+        assert!(!user().is_empty());
+    }
 
     #[test]
     fn knows_the_living_from_the_dead() {

@@ -73,6 +73,8 @@ codes! {
         "Name environments that exist, without a circle.";
     ConfigNoMatch "L0206" Error hides "an entry of `apps` matches nothing"
         "Correct the path or pattern; an empty match is never read as 'no apps'.";
+    ConfigIdentity "L0207" Error shows "the parts of `identity` do not fit together"
+        "Name issuers that are listed, and members that their tokens can be.";
     // L03xx: children
     AppField "L0301" Error hides "a child's definition lacks a field or has one of the wrong form"
         "Correct the field; the format's own documentation names it.";

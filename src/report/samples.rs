@@ -194,6 +194,8 @@ pub(super) fn record() -> Record {
             result: StepResult { status, reason: reason.map(String::from), duration_ms },
         });
     Record {
+        principal: None,
+        credentials: Vec::new(),
         api_version: API_VERSION,
         kind: RecordKind::Outcome,
         run: run(),

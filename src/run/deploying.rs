@@ -8,7 +8,8 @@ use super::compare::{Base, Comparison, commit_or_missing};
 use super::error::RunError;
 use super::ledger::{self, Context, Direction, Ended, Request, Who};
 use super::planning::{self, Against, Ask, Planned};
-use super::kubernetes::{Cluster, TokenSource};
+use super::kubernetes::Cluster;
+use super::who::{TokenSource, principal_of};
 use super::world::World;
 use crate::catalog::Completeness;
 use crate::config::Engine;
@@ -155,6 +156,7 @@ pub fn deploy(
     order: &Order<'_>,
 ) -> Result<Record, RunError> {
     let ledger = Ledger::open(world)?;
+    let who = who(world, environment, order)?;
     let mut why = String::new();
     for _ in 0..MAX_PLANS {
         let started = Instant::now();
@@ -179,6 +181,7 @@ pub fn deploy(
             problems.push(Problem::new(Code::NotProtected, None, message));
         }
         let mut record = record(world, order.actor, "deploy", planned.plan(), Some(planned.decision()));
+        record.principal.clone_from(&who);
         record.problems = problems;
         record.selection.apps = order.apps.to_vec();
         record.selection.apps_in_environment = planned.apps;
@@ -242,6 +245,7 @@ pub fn put_back(
     order: &Order<'_>,
 ) -> Result<Record, RunError> {
     let ledger = Ledger::open(world)?;
+    let who = who(world, environment, order)?;
     let command = match target {
         Target::Rollback { .. } => "rollback",
         Target::Restore { .. } => "restore",
@@ -265,6 +269,7 @@ pub fn put_back(
             Err(denied) => {
                 let mut record = record(world, order.actor, command, &denied.plan, Some(&denied.decision));
                 record.selection.entry = seq;
+                record.principal.clone_from(&who);
                 record.problems = denied.problems;
                 let message = record.problems.first().map_or_else(String::new, |p| p.message.clone());
                 return context.append(record, outcome(OutcomeKind::Denied, message));
@@ -272,6 +277,7 @@ pub fn put_back(
         };
         let mut record = record(world, order.actor, command, approved.plan(), Some(approved.decision()));
         record.selection.entry = seq;
+        record.principal.clone_from(&who);
         let request =
             Request { approved: &approved, goal, against: now.state.tree, direction: Direction::Any, record };
         match context.deploy(request)? {
@@ -283,6 +289,23 @@ pub fn put_back(
         }
     }
     Err(RunError::Other(format!("{environment} moved under {MAX_PLANS} plans")))
+}
+
+/// Whether the environment is anywhere else than on the ledger's branch.
+fn is_elsewhere(world: &World, environment: &Environment) -> bool {
+    world.config.environments.get(environment).is_some_and(|config| config.engine != Engine::Ledger)
+}
+
+/// Who runs, where the environment wants to know.
+fn who(
+    world: &World,
+    environment: &Environment,
+    order: &Order<'_>,
+) -> Result<Option<crate::identity::Principal>, RunError> {
+    match world.config.environments.get(environment) {
+        Some(config) => principal_of(config, order.token, &order.actor.actor),
+        None => Ok(None),
+    }
 }
 
 fn stored_plan(
@@ -322,7 +345,10 @@ fn stored_plan(
                 .at
                 .commit
                 .ok_or_else(|| RunError::Usage(format!("the ledger has nothing of {from} to restore")))?;
-            let plan = plan_restore(now, &then, head)?.ok_or_else(|| {
+            // What is on a cluster is not what the ledger says: the cluster may be new.
+            let nothing = Snapshot { apps: std::collections::BTreeMap::new(), ..now.clone() };
+            let into = if is_elsewhere(world, environment) { &nothing } else { now };
+            let plan = plan_restore(into, &then, head)?.ok_or_else(|| {
                 RunError::Usage(format!("{environment} is not empty; `luigi rollback` changes what is there"))
             })?;
             // Another environment's outcome says nothing of this one: its own does.
@@ -430,6 +456,7 @@ pub fn record(
             started: ledger::rfc3339(SystemTime::now()).unwrap_or_default(),
             finished: None,
         },
+        principal: None,
         environment: plan.environment.clone(),
         source: Source {
             repository: world.url.clone(),

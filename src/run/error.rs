@@ -52,6 +52,9 @@ pub enum RunError {
     /// A run on the ledger that could not go on.
     #[error(transparent)]
     Deploy(#[from] super::ledger::RunError),
+    /// Nobody may do this, whatever the plan is.
+    #[error("{0}")]
+    Denied(String),
     /// An API server that cannot be asked at all.
     #[error(transparent)]
     Cluster(#[from] super::kubernetes::SetupError),
@@ -82,6 +85,7 @@ impl RunError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Problems(_) | Self::Cluster(_) => exit::PROBLEMS,
+            Self::Denied(_) => exit::DENIED,
             Self::Git(
                 GitError::Unresolved { .. }
                 | GitError::NotFound { .. }

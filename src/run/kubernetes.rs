@@ -6,6 +6,7 @@
 //! or rollback: that is `deploy`.
 
 mod carry;
+pub mod drift;
 pub mod grants;
 pub mod hands;
 mod placed;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use grants::{Grants, PROOF};
 use hands::Hands;
-pub use setup::{Cluster, SetupError, TokenSource};
+pub use setup::{Cluster, SetupError};
 use work::Work;
 
 use crate::affected::Action;

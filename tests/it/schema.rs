@@ -27,10 +27,25 @@ environments:
       - kustomize: clusters/staging
       - helm: {path: environments, valueFiles: [values.yaml, values-stg.yaml]}
     engine: {ledger: {}}
+    identity:
+      issuers: [github]
+      groups: {release-managers: [{actorId: "123"}, {workflow: acme/platform/.github/workflows/x.yml@refs/heads/main}]}
   production:
     apps: [./clusters/production/*.yaml]
     after: [staging]
     engine: ledger
+    identity:
+      issuers:
+        - github: https://ghes.acme.example/_services/token
+        - {gitlab: https://gitlab.com, maxLifeMinutes: 60}
+        - {oidc: https://acme.okta.example, groupsClaim: groups}
+      agents: [{actorId: "77", name: acme-bot, issuer: https://gitlab.com}]
+      workflows: [{actorId: "78", name: acme-release, issuer: https://gitlab.com}]
+      groups:
+        sre:
+          - {claim: sre-oncall, issuer: https://acme.okta.example}
+          - {subject: 00u1, issuer: https://acme.okta.example}
+          - {repositoryId: "7001", issuer: https://gitlab.com}
 ledger: {branch: luigi/ledger}
 branch: main
 deploy:
@@ -156,7 +171,8 @@ fn both_judge_every_small_change_alike() {
         assert_eq!(!refused(&problems), good, "at {pointer}: {text}\n{problems:?}");
         let odd: Vec<_> =
             problems.iter().filter(|p| p.severity == Severity::Error && !refused(&[(*p).clone()])).collect();
-        assert!(odd.iter().all(|p| p.code == Code::ConfigAfter), "at {pointer}: {odd:?}");
+        let unsaid = |code| matches!(code, Code::ConfigAfter | Code::ConfigIdentity);
+        assert!(odd.iter().all(|p| unsaid(p.code)), "at {pointer}: {odd:?}");
         *seen.entry(good).or_insert(0) += 1;
     }
     assert!(seen[&true] > 50 && seen[&false] > 300, "{seen:?}");
@@ -242,6 +258,7 @@ fn the_defaults_are_those_of_the_code() {
         ("/properties/urls", json!(urls)),
         ("/$defs/environment/properties/after", json!([])),
         ("/$defs/environment/properties/engine", json!("ledger")),
+        ("/$defs/issuer/properties/maxLifeMinutes", json!(config::identity::LIFE)),
         ("/$defs/ledger/properties/branch", json!(ledger_branch)),
         ("/$defs/deploy/properties/branches", json!(deploy.branches)),
         ("/$defs/deploy/properties/onFailure", json!(deploy.on_failure)),

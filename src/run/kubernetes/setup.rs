@@ -3,8 +3,6 @@
 //!
 //! Nothing is asked here.
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -15,15 +13,7 @@ use crate::files::{Files, bounded};
 use crate::name::{AppId, Digest, Environment};
 use crate::outside::cluster::{ClusterError, Patience, Server, Session, Token};
 use crate::plan::Target;
-
-/// Where the run's own token comes from.
-#[derive(Clone)]
-pub enum TokenSource {
-    /// A file, read anew each time.
-    File(PathBuf),
-    /// The CI job, asked for a new one each time.
-    Job(Arc<dyn Fn() -> Result<SecretString, String> + Send + Sync>),
-}
+use crate::run::who::TokenSource;
 
 /// An API server, and how objects get onto it.
 pub struct Cluster {
@@ -93,18 +83,7 @@ impl Cluster {
 
     /// A new token of the run.
     pub fn token(&self) -> Result<SecretString, SetupError> {
-        match &self.token {
-            TokenSource::File(path) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|e| SetupError::Token(format!("{}: {e}", path.display())))?;
-                let text = text.trim();
-                if text.is_empty() {
-                    return Err(SetupError::Token(format!("{} is empty", path.display())));
-                }
-                Ok(SecretString::from(text))
-            }
-            TokenSource::Job(ask) => ask().map_err(SetupError::Token),
-        }
+        self.token.token(&self.audience).map_err(SetupError::Token)
     }
 
     /// How long a token of an app lives; `None` where apps have none of their own.

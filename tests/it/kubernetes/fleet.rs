@@ -33,7 +33,8 @@ impl<'c> Fleet<'c> {
         let prefix = cluster.namespace("fleet");
         let control = format!("{prefix}-control");
         let scratch = Scratch::new();
-        let authority: String = cluster.authority().lines().map(|line| format!("          {line}\n")).collect();
+        let authority: String =
+            cluster.authority().lines().map(|line| format!("          {line}\n")).collect();
         let config = format!(
             "apiVersion: luigi.dev/v1\nkind: Root\nenvironments:\n  prod:\n    apps: [apps/*.yaml]\n    \
              engine:\n      kubernetes:\n        server: {}\n        namespace: {control}\n        \
@@ -103,7 +104,11 @@ impl<'c> Fleet<'c> {
         let token = self.token.to_str().unwrap();
         let output = self.luigi(&[args, &["--format", "json", "--token-file", token]].concat());
         let record = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| {
-            panic!("{e}: {}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+            panic!(
+                "{e}: {}\n{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            )
         });
         (output.status.code(), record)
     }
@@ -116,7 +121,13 @@ impl<'c> Fleet<'c> {
     pub fn live(&self, app: &str, what: &str, field: &str) -> String {
         let namespace = self.namespace(app);
         self.cluster.kubectl(&[
-            "get", what, "-n", &namespace, "--ignore-not-found", "-o", &format!("jsonpath={{{field}}}"),
+            "get",
+            what,
+            "-n",
+            &namespace,
+            "--ignore-not-found",
+            "-o",
+            &format!("jsonpath={{{field}}}"),
         ])
     }
 }

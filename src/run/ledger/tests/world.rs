@@ -210,6 +210,8 @@ impl World {
         let branch = self.branch();
         let skip = self.skip;
         let context = Context {
+            say: &|_| {},
+            cluster: None,
             repo: &self.repo,
             branch: &branch,
             branch_name: "luigi/ledger",
@@ -259,6 +261,7 @@ impl World {
 
 fn record_of(plan: &Plan, run: &str) -> Record {
     Record {
+        principal: None,
         api_version: record::API_VERSION,
         kind: RecordKind::Plan,
         run: Run {
