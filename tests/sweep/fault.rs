@@ -127,12 +127,15 @@ impl Blow {
     pub fn answer(self, method: &str) -> Option<Answer> {
         match self {
             Self::TooMany => {
-                let mut answer = Answer::status(429, "TooManyRequests", "too many requests, please try again later");
+                let mut answer =
+                    Answer::status(429, "TooManyRequests", "too many requests, please try again later");
                 answer.headers.push(("retry-after".to_owned(), "1".to_owned()));
                 Some(answer)
             }
             Self::Error => Some(Answer::status(500, "InternalError", "an internal error occurred")),
-            Self::Unavailable => Some(Answer::status(503, "ServiceUnavailable", "the server is shutting down")),
+            Self::Unavailable => {
+                Some(Answer::status(503, "ServiceUnavailable", "the server is shutting down"))
+            }
             Self::Conflict if method == "POST" => {
                 Some(Answer::status(409, "AlreadyExists", "an object of this name already exists"))
             }

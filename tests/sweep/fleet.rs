@@ -122,12 +122,16 @@ fn pods(app: &str, image: &str) -> String {
 
 fn deployment(app: &str, image: &str, replicas: u32) -> String {
     let pods = pods(app, image);
-    format!("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {app}}}\nspec:\n  replicas: {replicas}\n{pods}")
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {app}}}\nspec:\n  replicas: {replicas}\n{pods}"
+    )
 }
 
 fn stateful_set(app: &str, state: State) -> String {
     let pods = pods(app, image_of(state));
-    format!("apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: {app}}}\nspec:\n  serviceName: {app}\n{pods}")
+    format!(
+        "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: {app}}}\nspec:\n  serviceName: {app}\n{pods}"
+    )
 }
 
 fn budget(app: &str) -> String {

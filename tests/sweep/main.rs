@@ -64,7 +64,8 @@ fn main() -> ExitCode {
     let clean = clean(&args);
     let mut positions: Vec<Position> = clean.values().flat_map(Clean::positions).collect();
     positions.retain(|position| {
-        let has = |wanted: &Option<String>, text: &str| wanted.as_ref().is_none_or(|wanted| text.contains(wanted));
+        let has =
+            |wanted: &Option<String>, text: &str| wanted.as_ref().is_none_or(|wanted| text.contains(wanted));
         has(&args.blow, position.strike.blow.name()) && has(&args.key, &position.strike.key)
     });
     if !args.all && args.key.is_none() {

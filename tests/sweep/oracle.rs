@@ -60,7 +60,8 @@ impl Faults {
     }
 
     pub fn words(&self) -> String {
-        let of = |name: &str, all: &[String]| all.iter().map(|one| format!("{name}: {one}")).collect::<Vec<_>>();
+        let of =
+            |name: &str, all: &[String]| all.iter().map(|one| format!("{name}: {one}")).collect::<Vec<_>>();
         [of("lost", &self.lost), of("orphaned", &self.orphaned), of("stuck", &self.stuck)].concat().join("\n")
     }
 }
@@ -110,7 +111,8 @@ fn live(world: &World<'_>, app: &str) -> Vec<(String, Value)> {
     let namespace = fleet::namespace(&world.prefix, app);
     let mut all = Vec::new();
     for (top, plural, kind) in KINDS {
-        let (code, list) = world.cluster.admin("GET", &format!("{top}/namespaces/{namespace}/{plural}"), None);
+        let (code, list) =
+            world.cluster.admin("GET", &format!("{top}/namespaces/{namespace}/{plural}"), None);
         assert_eq!(code, 200, "{list}");
         for item in list["items"].as_array().unwrap() {
             let named = format!("{kind} {}", item["metadata"]["name"].as_str().unwrap());
@@ -180,7 +182,10 @@ fn inventories(world: &World<'_>, live: &BTreeMap<String, String>, faults: &mut 
             match live.get(&name) {
                 None => faults.lost.push(format!("the inventory of {app} has {name}, which is not there")),
                 Some(uid) if member.uid.as_ref() != Some(uid) => {
-                    faults.lost.push(format!("the inventory of {app} has {name} as {:?}, which is {uid}", member.uid));
+                    faults.lost.push(format!(
+                        "the inventory of {app} has {name} as {:?}, which is {uid}",
+                        member.uid
+                    ));
                 }
                 Some(_) => {}
             }
@@ -222,7 +227,11 @@ fn ledger(world: &World<'_>, truth: &mut Truth, faults: &mut Faults) {
     for path in git(&repo, &["ls-tree", "-r", "--name-only", BRANCH]).lines() {
         if path.starts_with("entries/") && path.ends_with("/record.json") {
             let record: Value = serde_json::from_str(&show(path)).unwrap();
-            match (record["kind"].as_str(), record["ledger"]["seq"].as_u64(), record["ledger"]["intent"].as_u64()) {
+            match (
+                record["kind"].as_str(),
+                record["ledger"]["seq"].as_u64(),
+                record["ledger"]["intent"].as_u64(),
+            ) {
                 (Some("intent"), Some(seq), _) => drop(intents.insert(seq)),
                 (Some("outcome"), _, Some(intent)) => *outcomes.entry(intent).or_default() += 1,
                 _ => {}

@@ -48,7 +48,8 @@ const NEW: Scenario = Scenario {
     code: 0,
     blows: Blows::All,
 };
-const UPGRADE: Scenario = Scenario { name: "upgrade", before: Some(State::First), then: State::Second, ..NEW };
+const UPGRADE: Scenario =
+    Scenario { name: "upgrade", before: Some(State::First), then: State::Second, ..NEW };
 
 /// All scenarios.
 pub const SCENARIOS: [Scenario; 9] = [
@@ -185,7 +186,10 @@ impl Bench<'_> {
             words = faults.words();
             for ran in &runs {
                 let said: String = ran.words.chars().take(6000).collect();
-                words.push_str(&format!("\n--- {:?} after {:.1?} {:?}\n{said}", ran.code, ran.took, ran.log.faults));
+                words.push_str(&format!(
+                    "\n--- {:?} after {:.1?} {:?}\n{said}",
+                    ran.code, ran.took, ran.log.faults
+                ));
             }
         }
         Result { faults, alone, reached, runs: runs.len() - 1, seconds: start.elapsed().as_secs_f64(), words }

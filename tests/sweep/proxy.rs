@@ -273,7 +273,8 @@ impl Shared {
         begin_chunks(&head, client)?;
         if blow == Some(Blow::GoneEvent) {
             let status = Answer::status(410, "Expired", "too old resource version");
-            let event = format!("{{\"type\":\"ERROR\",\"object\":{}}}\n", String::from_utf8_lossy(&status.body));
+            let event =
+                format!("{{\"type\":\"ERROR\",\"object\":{}}}\n", String::from_utf8_lossy(&status.body));
             chunk(event.as_bytes(), client)?;
             return chunk(b"", client);
         }

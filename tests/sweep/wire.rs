@@ -82,7 +82,8 @@ impl Link {
     /// Sends a request and reads the head of its answer.
     pub fn ask(&mut self, target: &Target, request: &Request) -> io::Result<Head> {
         let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
-        let mut text = format!("{} {}{query} HTTP/1.1\r\nhost: {}\r\n", request.method, request.path, target.host());
+        let mut text =
+            format!("{} {}{query} HTTP/1.1\r\nhost: {}\r\n", request.method, request.path, target.host());
         for (name, value) in request.headers.iter().filter(|(name, _)| !HOP.contains(&name.as_str())) {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -161,7 +162,9 @@ impl Read for Body<'_> {
         let most = into.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
         let read = match self.from.read(&mut into[..most]) {
             // Closed without a word of goodbye.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.length == Length::ToTheEnd => 0,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.length == Length::ToTheEnd => {
+                0
+            }
             other => other?,
         };
         if read == 0 && self.length != Length::ToTheEnd {
