@@ -116,6 +116,15 @@ impl Principal {
             claims: BTreeMap::new(),
         }
     }
+
+    /// Whether the event of their token can deploy at all, whatever policies say. A
+    /// terminal has no event.
+    pub fn check_deploy(&self) -> Result<(), EventRefusal> {
+        match &self.proof {
+            Proof::Token { provider, .. } => check_deploy(*provider, &self.facts),
+            Proof::Terminal => Ok(()),
+        }
+    }
 }
 
 impl fmt::Display for Kind {

@@ -183,7 +183,7 @@ impl Reader<'_> {
                 }
                 "engine" => out.engine = self.engine(&field.value),
                 "credentials" => out.credentials = self.credentials(&field.value),
-                "identity" => out.identity = self.identity(field),
+                "identity" => out.identity = Some(self.identity(field)),
                 "secrets" | "windows" => self.unsupported(field, &field.key),
                 _ => self.unknown(field, &what, keys::ENVIRONMENT),
             }

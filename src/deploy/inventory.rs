@@ -35,7 +35,9 @@ pub enum InventoryError {
     #[error("the inventory has {0} twice")]
     Twice(ObjectKey),
     /// It would not fit into one object of the cluster.
-    #[error("the inventory of {objects} objects needs {bytes} bytes and may have {MOST_BYTES}; split the app")]
+    #[error(
+        "the inventory of {objects} objects needs {bytes} bytes and may have {MOST_BYTES}; split the app"
+    )]
     TooLarge {
         /// How many objects.
         objects: usize,

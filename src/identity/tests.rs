@@ -219,6 +219,9 @@ fn a_terminal_is_a_person_whom_nobody_vouches_for() {
     let found = Principal::terminal("alice");
     assert_eq!((found.kind, found.proof.is_verified(), found.groups.len()), (Kind::Human, false, 0));
     assert_eq!(found.to_string(), "human alice, not verified: this is a terminal");
+    assert_eq!(found.check_deploy(), Ok(()), "what a terminal may is for policies");
+    let pull = changed(json!({"event_name": "pull_request_target"}));
+    assert_eq!(pull.check_deploy(), Err(EventRefusal::PullRequestTarget));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::object::yaml::{Entry, Node};
 use crate::problem::{Code, Place};
 
 impl Reader<'_> {
-    pub(super) fn identity(&mut self, entry: &Entry) -> Option<Identity> {
+    pub(super) fn identity(&mut self, entry: &Entry) -> Identity {
         let mut out = Identity {
             issuers: Vec::new(),
             agents: Vec::new(),
@@ -43,7 +43,7 @@ impl Reader<'_> {
         if self.problems.len() == before {
             self.fits(&out);
         }
-        Some(out)
+        out
     }
 
     fn each<T>(&mut self, node: &Node, what: &str, one: fn(&mut Self, &Node) -> Option<T>) -> Vec<T> {
@@ -202,7 +202,7 @@ impl Reader<'_> {
         }
         for actor in identity.agents.iter().chain(&identity.workflows) {
             let what = format!("the actor {:?}", actor.id);
-            wrong.extend(self.leads(identity, actor.issuer.as_ref(), &actor.place, &what, is_ci));
+            wrong.extend(leads(identity, actor.issuer.as_ref(), &actor.place, &what, is_ci));
         }
         for actor in &identity.workflows {
             let same = |a: &&Actor| a.id == actor.id && a.issuer == actor.issuer;
@@ -219,35 +219,36 @@ impl Reader<'_> {
                 Who::Subject(id) => (format!("the subject {id:?}"), |i| !is_ci(i)),
                 Who::Claim(group) => (format!("the claim {group:?}"), |i| i.groups_claim.is_some()),
             };
-            wrong.extend(self.leads(identity, member.issuer.as_ref(), &member.place, &what, fits));
+            wrong.extend(leads(identity, member.issuer.as_ref(), &member.place, &what, fits));
         }
         for (place, message) in wrong {
             self.add(Code::ConfigIdentity, place, message);
         }
     }
+}
 
-    fn leads(
-        &self,
-        identity: &Identity,
-        named: Option<&IssuerUrl>,
-        place: &Place,
-        what: &str,
-        fits: fn(&Issuer) -> bool,
-    ) -> Option<(Place, String)> {
-        let message = match (named, identity.issuers.as_slice()) {
-            (None, [_]) => None,
-            (None, _) => Some(format!("{what} needs an `issuer`: there are several")),
-            (Some(url), _) if identity.issuer(url.as_str()).is_none() => {
-                Some(format!("{what} is of the issuer {url}, which is not among `issuers`"))
-            }
-            (Some(_), _) => None,
-        };
-        let lost = || {
-            let meant = identity.issuers.iter().find(|issuer| issuer.is_meant_by(named))?;
-            (!fits(meant)).then(|| format!("no token of {} can be {what}", meant.url))
-        };
-        message.or_else(lost).map(|message| (place.clone(), message))
-    }
+/// What is wrong with whom something is said of; `fits` is whether that issuer's
+/// tokens can be it.
+fn leads(
+    identity: &Identity,
+    named: Option<&IssuerUrl>,
+    place: &Place,
+    what: &str,
+    fits: fn(&Issuer) -> bool,
+) -> Option<(Place, String)> {
+    let message = match (named, identity.issuers.as_slice()) {
+        (None, [_]) => None,
+        (None, _) => Some(format!("{what} needs an `issuer`: there are several")),
+        (Some(url), _) if identity.issuer(url.as_str()).is_none() => {
+            Some(format!("{what} is of the issuer {url}, which is not among `issuers`"))
+        }
+        (Some(_), _) => None,
+    };
+    let lost = || {
+        let meant = identity.issuers.iter().find(|issuer| issuer.is_meant_by(named))?;
+        (!fits(meant)).then(|| format!("no token of {} can be {what}", meant.url))
+    };
+    message.or_else(lost).map(|message| (place.clone(), message))
 }
 
 fn is_ci(issuer: &Issuer) -> bool {

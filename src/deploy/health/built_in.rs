@@ -16,8 +16,11 @@ pub(super) fn claim(case: &Case<'_>, live: &Value) -> Settle {
     match text(live, &["status", "phase"]) {
         Some("Bound") => {
             let conditions = conditions(live);
-            let resizing = ["Resizing", "FileSystemResizePending"].iter().find_map(|kind| find(&conditions, kind));
-            Settle::Ready(resizing.map(|condition| format!("its size is being changed: {}", condition.words())))
+            let resizing =
+                ["Resizing", "FileSystemResizePending"].iter().find_map(|kind| find(&conditions, kind));
+            Settle::Ready(
+                resizing.map(|condition| format!("its size is being changed: {}", condition.words())),
+            )
         }
         Some("Lost") => Settle::failed("its volume is lost"),
         Some("Pending") => {
@@ -26,7 +29,9 @@ pub(super) fn claim(case: &Case<'_>, live: &Value) -> Settle {
                     && events.clone().any(|event| event.reason == "WaitForFirstConsumer"));
             let trouble = events.find(|event| event.warning);
             match (waits, trouble) {
-                (true, _) => Settle::noted("it will be bound with its first consumer, and is judged with that"),
+                (true, _) => {
+                    Settle::noted("it will be bound with its first consumer, and is judged with that")
+                }
                 (false, Some(event)) => {
                     Settle::Waiting(format!("it is not bound: {}: {}", event.reason, event.message))
                 }

@@ -42,7 +42,8 @@ impl Budget {
     /// `luigi.dev/restarts`. What is no whole number changes nothing.
     #[must_use]
     pub fn of(&self, object: &Object) -> Self {
-        let number = |name: &str| annotation(&object.json, name).and_then(|text| text.trim().parse::<u32>().ok());
+        let number =
+            |name: &str| annotation(&object.json, name).and_then(|text| text.trim().parse::<u32>().ok());
         let pods = number("luigi.dev/failing-pods").and_then(|pods| usize::try_from(pods).ok());
         Self {
             pods: pods.unwrap_or(self.pods),
@@ -182,7 +183,8 @@ pub(super) fn failed_or_waiting(case: &Case<'_>, live: &Value, words: String) ->
         let reason = faults.first().map(|fault| format!("{fault}{more}")).unwrap_or_default();
         return Settle::Failed(Failure { reason, faults });
     }
-    let hint = faults.first().map(ToString::to_string).or_else(|| hint(&new)).or_else(|| held_up(case, live, &new));
+    let hint =
+        faults.first().map(ToString::to_string).or_else(|| hint(&new)).or_else(|| held_up(case, live, &new));
     Settle::Waiting(match hint {
         Some(hint) => format!("{words}; {hint}"),
         None => words,
@@ -330,13 +332,16 @@ fn refused(case: &Case<'_>, live: &Value) -> Option<String> {
     {
         let since = |condition: &Condition| condition.changed.or(case.applied.at);
         let for_seconds = since(condition).map_or(0, |since| case.now.saturating_sub(since));
-        return (for_seconds >= refusal.grace(case.budget)).then(|| format!("no pod may be made: {}", condition.message));
+        return (for_seconds >= refusal.grace(case.budget))
+            .then(|| format!("no pod may be made: {}", condition.message));
     }
     let written = case.applied.at?;
     let uid = text(live, &["metadata", "uid"])?;
     let event = case.around.events.iter().find(|event| {
-        let refusal = Refusal::of(&event.message).filter(|_| event.about == uid && event.reason == "FailedCreate");
-        let late = |refusal: Refusal| event.last.is_some_and(|last| last >= written + refusal.grace(case.budget));
+        let refusal =
+            Refusal::of(&event.message).filter(|_| event.about == uid && event.reason == "FailedCreate");
+        let late =
+            |refusal: Refusal| event.last.is_some_and(|last| last >= written + refusal.grace(case.budget));
         refusal.is_some_and(late)
     })?;
     Some(format!("no pod may be made: {}", event.message))
@@ -350,7 +355,9 @@ fn hint(pods: &[Pod]) -> Option<String> {
     }
     pods.iter().flat_map(|pod| pod.containers.iter().map(move |container| (pod, container))).find_map(
         |(pod, container)| match &container.state {
-            ContainerState::Waiting { reason, .. } if !matches!(reason.as_str(), "" | "ContainerCreating" | "PodInitializing") => {
+            ContainerState::Waiting { reason, .. }
+                if !matches!(reason.as_str(), "" | "ContainerCreating" | "PodInitializing") =>
+            {
                 Some(format!("container {} of pod {} is in {reason}", container.name, pod.name))
             }
             _ => None,
@@ -365,9 +372,11 @@ fn held_up(case: &Case<'_>, live: &Value, new: &[Pod]) -> Option<String> {
         return None;
     }
     let uid = text(live, &["metadata", "uid"]);
-    let mut old = case.around.pods.iter().filter(|pod| {
-        owns(pod.owner.as_deref(), uid) && !new.iter().any(|new| new.uid == pod.uid)
-    });
+    let mut old = case
+        .around
+        .pods
+        .iter()
+        .filter(|pod| owns(pod.owner.as_deref(), uid) && !new.iter().any(|new| new.uid == pod.uid));
     let fault = old.find_map(|pod| pod_faults(case, pod).into_iter().next())?;
     Some(format!("{fault}, which is of an older revision and holds the rollout up; delete that pod"))
 }

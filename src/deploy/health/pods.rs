@@ -100,7 +100,8 @@ impl Pod {
         let conditions = items(json, &["status", "conditions"]);
         let condition = |kind: &str| conditions.iter().find(|c| text(c, &["type"]) == Some(kind));
         let scheduled = condition("PodScheduled").filter(|c| text(c, &["status"]) == Some("False"));
-        let containers = [("initContainerStatuses", ContainerRole::Init), ("containerStatuses", ContainerRole::Main)];
+        let containers =
+            [("initContainerStatuses", ContainerRole::Init), ("containerStatuses", ContainerRole::Main)];
         let reason = text(json, &["status", "reason"]);
         Self {
             namespace: own(&["metadata", "namespace"]),
@@ -114,7 +115,8 @@ impl Pod {
                 .collect(),
             phase: own(&["status", "phase"]),
             ready: condition("Ready").is_some_and(|c| text(c, &["status"]) == Some("True")),
-            unschedulable: scheduled.map(|c| text(c, &["message"]).unwrap_or("for no given reason").to_owned()),
+            unschedulable: scheduled
+                .map(|c| text(c, &["message"]).unwrap_or("for no given reason").to_owned()),
             message: joined(reason, text(json, &["status", "message"])),
             deleting: at(json, &["metadata", "deletionTimestamp"]).is_some_and(|time| !time.is_null()),
             since: time(json, &["status", "startTime"])

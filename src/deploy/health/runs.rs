@@ -28,7 +28,9 @@ pub(super) fn job(case: &Case<'_>, live: &Value) -> Settle {
     let want = want.unwrap_or(1);
     let begun = super::at(live, &["status", "startTime"]).is_some();
     match begun {
-        true => Settle::Waiting(format!("{succeeded} of {want} runs have succeeded, {active} run, {failed} failed")),
+        true => Settle::Waiting(format!(
+            "{succeeded} of {want} runs have succeeded, {active} run, {failed} failed"
+        )),
         false => Settle::waiting("the Job has not begun"),
     }
 }
@@ -40,7 +42,10 @@ pub(super) fn pod(case: &Case<'_>, live: &Value) -> Settle {
         ("Failed", _) => {
             let faults = ended_badly(case, live);
             let words = faults.first().map(ToString::to_string).or(pod.message);
-            Settle::Failed(Failure { reason: words.unwrap_or_else(|| "the Pod has failed".to_owned()), faults })
+            Settle::Failed(Failure {
+                reason: words.unwrap_or_else(|| "the Pod has failed".to_owned()),
+                faults,
+            })
         }
         ("Running", Purpose::Part) if pod.ready => Settle::Ready(None),
         ("Running", Purpose::Part) => Settle::waiting("the Pod runs and is not ready"),

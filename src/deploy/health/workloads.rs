@@ -84,7 +84,10 @@ pub(super) fn stateful_set(live: &Value) -> Settle {
     let partition = strategy(&["spec", "updateStrategy", "rollingUpdate", "partition"]);
     if text(live, &["spec", "updateStrategy", "type"]) == Some("OnDelete") {
         let stale = (updated < have).then(|| {
-            format!("{} of {have} pods keep the revision before until they are deleted (OnDelete)", have - updated)
+            format!(
+                "{} of {have} pods keep the revision before until they are deleted (OnDelete)",
+                have - updated
+            )
         });
         if updated == 0 && have >= want && want > 0 {
             return Settle::Ready(stale);
@@ -138,7 +141,8 @@ pub(super) fn daemon_set(live: &Value) -> Settle {
         None => {}
     }
     let kept = want - updated;
-    let words = || format!("{kept} of {want} pods keep the revision before until they are deleted (OnDelete)");
+    let words =
+        || format!("{kept} of {want} pods keep the revision before until they are deleted (OnDelete)");
     Settle::Ready((on_delete && kept > 0).then(words))
 }
 

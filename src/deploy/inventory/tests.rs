@@ -68,7 +68,8 @@ fn an_object_made_anew_is_not_forgotten() {
 #[test]
 fn secrets_have_no_digest() {
     let of = |kind: &str| {
-        let json = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "a"}, "data": {"a": "eA=="}});
+        let json =
+            json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "a"}, "data": {"a": "eA=="}});
         digest(&Object::from_json(&Place::file("a"), json).unwrap())
     };
     assert_eq!(of("Secret"), None);
@@ -78,7 +79,12 @@ fn secrets_have_no_digest() {
 #[test]
 fn the_text_is_canonical() {
     let hook = Wanted {
-        key: ObjectKey { group: String::new(), kind: "Pod".into(), namespace: "shop".into(), name: "h".into() },
+        key: ObjectKey {
+            group: String::new(),
+            kind: "Pod".into(),
+            namespace: "shop".into(),
+            name: "h".into(),
+        },
         version: "v1".into(),
         role: MemberRole::Hook,
     };

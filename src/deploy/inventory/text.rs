@@ -137,7 +137,10 @@ impl Inventory {
                     name: item.name,
                 };
                 if [&key.kind, &key.name, &kind.version].into_iter().any(String::is_empty) {
-                    return Err(unreadable(format!("an object of kind `{}` has no name or version", kind.kind)));
+                    return Err(unreadable(format!(
+                        "an object of kind `{}` has no name or version",
+                        kind.kind
+                    )));
                 }
                 let member = Member {
                     version: kind.version.clone(),

@@ -10,7 +10,9 @@ fn object(json: Value) -> Object {
 }
 
 fn annotated(name: &str, value: &str) -> Object {
-    object(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a", "annotations": {name: value}}}))
+    object(
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a", "annotations": {name: value}}}),
+    )
 }
 
 fn rule(name: &str, value: &str, occasion: Occasion) -> Option<Rule> {

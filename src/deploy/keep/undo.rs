@@ -51,8 +51,12 @@ pub struct Irreversible {
 }
 
 /// Kinds that run once.
-const RUN_ONCE: &[(&str, &str)] =
-    &[("batch", "Job"), ("argoproj.io", "Workflow"), ("tekton.dev", "PipelineRun"), ("tekton.dev", "TaskRun")];
+const RUN_ONCE: &[(&str, &str)] = &[
+    ("batch", "Job"),
+    ("argoproj.io", "Workflow"),
+    ("tekton.dev", "PipelineRun"),
+    ("tekton.dev", "TaskRun"),
+];
 
 /// What changing the first set of objects into the second does that cannot be
 /// undone, by object. `removed` says whether the app goes as a whole. Objects

@@ -7,7 +7,8 @@ use crate::problem::Place as FilePlace;
 
 pub(super) fn object(api: &str, kind: &str, name: &str, annotations: &Value) -> Object {
     let namespaced = !matches!(kind, "Namespace" | "CustomResourceDefinition" | "ClusterRole");
-    let mut json = json!({"apiVersion": api, "kind": kind, "metadata": {"name": name, "annotations": annotations}});
+    let mut json =
+        json!({"apiVersion": api, "kind": kind, "metadata": {"name": name, "annotations": annotations}});
     if namespaced {
         json["metadata"]["namespace"] = json!("shop");
     }
@@ -187,7 +188,11 @@ fn what_is_not_understood_is_said() {
         helm("Job", "a", "pre-instal", "0"),
         helm("Job", "b", "pre-install,sometimes", "heavy"),
         argo("ConfigMap", "c", &json!({"argocd.argoproj.io/sync-wave": "1.5"})),
-        argo("Job", "d", &json!({"argocd.argoproj.io/hook": "PreSync", "argocd.argoproj.io/hook-delete-policy": "Now"})),
+        argo(
+            "Job",
+            "d",
+            &json!({"argocd.argoproj.io/hook": "PreSync", "argocd.argoproj.io/hook-delete-policy": "Now"}),
+        ),
         helm("Job", "e", "crd-install", "0"),
     ];
     let found = order(&objects, Operation::Install, Dialect::Helm);
@@ -217,7 +222,8 @@ fn delete_policies_are_read_from_both() {
     assert_eq!(policies(json!({helm: "pre-install"})), [BeforeCreation]);
     let both = json!({helm: "pre-install", "helm.sh/hook-delete-policy": "hook-succeeded, hook-failed"});
     assert_eq!(policies(both), [Succeeded, Failed]);
-    let argo = json!({"argocd.argoproj.io/hook": "Sync", "argocd.argoproj.io/hook-delete-policy": "HookSucceeded"});
+    let argo =
+        json!({"argocd.argoproj.io/hook": "Sync", "argocd.argoproj.io/hook-delete-policy": "HookSucceeded"});
     assert_eq!(policies(argo), [Succeeded]);
 }
 
@@ -243,7 +249,11 @@ fn an_app_is_removed_backwards_with_its_hooks_around() {
 
 #[test]
 fn options_of_the_object_win_over_those_of_its_app() {
-    let object = argo("ConfigMap", "c", &json!({"argocd.argoproj.io/sync-options": "Replace=false, Odd=1,Validate=false"}));
+    let object = argo(
+        "ConfigMap",
+        "c",
+        &json!({"argocd.argoproj.io/sync-options": "Replace=false, Odd=1,Validate=false"}),
+    );
     let of_app = ["Replace=true".to_owned(), "SkipDryRunOnMissingResource=true".to_owned()];
     let options = SyncOptions::of(&object, &of_app);
     assert!(!options.replace() && options.skip_dry_run_on_missing_kind() && options.skip_validation());

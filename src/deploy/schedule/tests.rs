@@ -112,7 +112,8 @@ fn fleet(mut seed: u64) -> (Vec<StepOrder>, Vec<u64>) {
     let took = (0..200)
         .map(|_| {
             // The sum of twelve even numbers is near enough to a normal one.
-            let even: f64 = (0..12).map(|_| f64::from(u32::try_from(next() >> 32).unwrap()) / 4_294_967_296.0).sum();
+            let even: f64 =
+                (0..12).map(|_| f64::from(u32::try_from(next() >> 32).unwrap()) / 4_294_967_296.0).sum();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few thousand")]
             let took = ((even - 6.0 - 0.5).exp() * 2_000.0) as u64 + 1;
             took

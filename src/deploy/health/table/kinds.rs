@@ -304,14 +304,8 @@ pub(super) const KINDS: &[Kind] = &[
         "postgresql.cnpg.io",
         "Cluster",
         &[
-            line(
-                &[Field("status.phase", &["Cluster is unrecoverable and needs manual intervention"])],
-                Fail,
-            ),
-            line(
-                &[Is("Ready", "True"), Field("status.phase", &["Cluster in healthy state"])],
-                Ready,
-            ),
+            line(&[Field("status.phase", &["Cluster is unrecoverable and needs manual intervention"])], Fail),
+            line(&[Is("Ready", "True"), Field("status.phase", &["Cluster in healthy state"])], Ready),
             line(&[Is("Ready", "False")], Wait),
         ],
     ),
@@ -329,10 +323,7 @@ pub(super) const KINDS: &[Kind] = &[
         "Elasticsearch",
         &[
             line(&[Field("status.phase", &["Invalid"])], Fail),
-            line(
-                &[Field("status.phase", &["Ready"]), Field("status.health", &["green", "yellow"])],
-                Ready,
-            ),
+            line(&[Field("status.phase", &["Ready"]), Field("status.health", &["green", "yellow"])], Ready),
         ],
     ),
     kind(
