@@ -55,6 +55,7 @@ struct Args {
     scenario: Option<String>,
     blow: Option<String>,
     key: Option<String>,
+    every: usize,
 }
 
 fn main() -> ExitCode {
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
     if !args.all && args.key.is_none() {
         positions = sample(&positions);
     }
+    positions = positions.into_iter().step_by(args.every).collect();
     if args.list {
         for position in &positions {
             println!("{} | {} | {}", position.scenario, position.strike.blow.name(), position.strike.key);
@@ -120,7 +122,7 @@ fn main() -> ExitCode {
 
 /// `None`: nothing is to be done, because other tests are asked for.
 fn arguments() -> Option<Args> {
-    let mut args = Args { jobs: 3, ..Args::default() };
+    let mut args = Args { jobs: 3, every: 1, ..Args::default() };
     let mut all = std::env::args().skip(1);
     while let Some(arg) = all.next() {
         let mut value = || all.next().unwrap_or_else(|| panic!("{arg} needs a value"));
@@ -133,6 +135,8 @@ fn arguments() -> Option<Args> {
             "--scenario" => args.scenario = Some(value()),
             "--blow" => args.blow = Some(value()),
             "--key" => args.key = Some(value()),
+            "--every" => args.every = value().parse().unwrap(),
+            "--program" => world::run_program(value().into()),
             // What the test harness would be told: there is one test here.
             "--list" => {
                 println!("sweep: test");

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::fault::Blow;
 use crate::oracle::Faults;
 use crate::position::{Position, Result};
+use crate::world;
 
 /// What is kept of a position.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,6 +111,6 @@ fn read(line: &Value) -> Option<((String, &'static str, String), Known)> {
 }
 
 fn program() -> String {
-    let bytes = fs::read(env!("CARGO_BIN_EXE_luigi")).unwrap();
+    let bytes = fs::read(world::program()).unwrap();
     Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,8 +2,9 @@
 //! and the program run in it.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,18 @@ const LONGEST: Duration = Duration::from_mins(4);
 
 /// Numbers of worlds, over all workers.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// What is run instead of the program that was built for the tests: one that no
+/// build changes while a sweep goes on.
+pub fn run_program(path: PathBuf) {
+    PROGRAM.set(path).unwrap();
+}
+
+/// The program that is run.
+pub fn program() -> &'static Path {
+    PROGRAM.get_or_init(|| env!("CARGO_BIN_EXE_luigi").into())
+}
 
 /// A world.
 pub struct World<'c> {
@@ -114,7 +127,7 @@ impl<'c> World<'c> {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_luigi"));
+        let mut command = Command::new(program());
         let path = format!("{}:/usr/bin:/bin", parts::tools().display());
         command.arg("-C").arg(self.scratch.path()).args(args).env_clear().env("PATH", path);
         command
