@@ -1,6 +1,8 @@
 //! Deploy, roll back, restore: plan against the ledger, decide, carry out,
 //! record. Every run that gets as far as a plan leaves a record.
 
+mod record;
+
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,7 +13,6 @@ use super::planning::{self, Against, Ask, Planned};
 use super::kubernetes::Cluster;
 use super::who::{TokenSource, principal_of};
 use super::world::World;
-use crate::catalog::Completeness;
 use crate::config::Engine;
 use crate::deploy::Event;
 use crate::ledger::plans::{Snapshot, plan_restore, plan_rollback};
@@ -20,12 +21,10 @@ use crate::name::{AppKey, CommitId, Digest, Environment};
 use crate::outside::branch::Branch;
 use crate::outside::host;
 use crate::plan::Plan;
-use crate::policy::{self, ConfigState, Decision, Facts};
+use crate::policy::{self, ConfigState, Facts};
 use crate::problem::{Code, Problem};
-use crate::record::{
-    API_VERSION, Outcome, OutcomeKind, Phase, Record, RecordKind, Run, Seal, Selection, Source, StepRecord,
-    Tool,
-};
+use crate::record::{Outcome, OutcomeKind, Phase, Record};
+pub use record::{plan_record, record};
 
 /// How often a plan is made again because the environment moved under it.
 const MAX_PLANS: usize = 8;
@@ -431,86 +430,4 @@ fn outcome(verdict: OutcomeKind, message: impl Into<String>) -> Outcome {
 fn phase(name: &str, since: Instant) -> Phase {
     let duration_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
     Phase { name: name.to_owned(), duration_ms }
-}
-
-/// A record as far as it is known once there is a plan.
-pub fn record(
-    world: &World,
-    actor: &Actor,
-    command: &str,
-    plan: &Plan,
-    decision: Option<&Decision>,
-) -> Record {
-    let tools = world.renderer.tools();
-    let renderers = [("kustomize", tools.kustomize_version()), ("helm", tools.helm_version())];
-    Record {
-        api_version: API_VERSION,
-        kind: RecordKind::Outcome,
-        run: Run {
-            id: actor.run.clone(),
-            attempt: actor.attempt,
-            command: command.to_owned(),
-            event: actor.event.clone(),
-            actor: actor.actor.clone(),
-            url: actor.url.clone(),
-            started: ledger::rfc3339(SystemTime::now()).unwrap_or_default(),
-            finished: None,
-        },
-        principal: None,
-        environment: plan.environment.clone(),
-        source: Source {
-            repository: world.url.clone(),
-            base: plan.base,
-            head: Some(plan.head),
-            pull_request_head: actor.pull_request_head,
-            authority: Some(world.authority),
-            authority_protected: false,
-            reference: actor.reference.clone(),
-        },
-        selection: Selection {
-            apps: Vec::new(),
-            completeness: plan.completeness,
-            apps_in_environment: 0,
-            entry: None,
-        },
-        plan_digest: Some(plan.digest),
-        steps: plan.steps.iter().map(StepRecord::of).collect(),
-        touched: plan.touched.clone(),
-        decision: decision.cloned(),
-        outcome: None,
-        problems: Vec::new(),
-        log: Vec::new(),
-        phases: Vec::new(),
-        credentials: Vec::new(),
-        ledger: None,
-        seal: Seal::Unsealed { reason: "this version of Luigi does not sign yet".to_owned() },
-        tool: Tool {
-            name: "luigi".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            renderers: renderers
-                .iter()
-                .filter(|(_, version)| !version.is_empty())
-                .map(|(name, version)| format!("{name} {version}"))
-                .collect(),
-        },
-    }
-}
-
-/// The record of a plan: nothing was to be written.
-pub fn plan_record(world: &World, actor: &Actor, planned: &Planned) -> Record {
-    let mut record = record(world, actor, "plan", planned.plan(), Some(planned.decision()));
-    record.kind = RecordKind::Plan;
-    record.selection.apps_in_environment = planned.apps;
-    record.problems = planned.all_problems();
-    record.run.finished = Some(record.run.started.clone());
-    let exit = planned.exit_code();
-    let nothing = planned.plan().steps.is_empty() && planned.plan().completeness == Completeness::Complete;
-    let (verdict, message) = match exit {
-        0 if nothing => (OutcomeKind::NothingToDo, "nothing differs".to_owned()),
-        0 => (OutcomeKind::Planned, format!("{} steps", planned.plan().steps.len())),
-        2 => (OutcomeKind::Problems, "a deploy would stop at these problems".to_owned()),
-        _ => (OutcomeKind::Denied, "a deploy would be denied".to_owned()),
-    };
-    record.outcome = Some(Outcome { verdict, exit_code: exit, message });
-    record
 }

@@ -15,6 +15,7 @@ mod remove;
 mod settle;
 pub mod setup;
 pub mod work;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

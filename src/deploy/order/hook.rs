@@ -2,7 +2,7 @@
 //!
 //! Runs nothing. Sources: Helm 4 `pkg/release/v1/hook.go`,
 //! `pkg/action/hooks.go`; Argo CD `gitops-engine/pkg/sync/hook`,
-//! `controller/hook.go`, `docs/user-guide/sync-waves.md`, `helm.md`.
+//! `controller/hook.go`, `sync-waves.md`, `helm.md`.
 
 use std::collections::BTreeSet;
 

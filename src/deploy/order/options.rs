@@ -9,7 +9,7 @@ use crate::deploy::fields::annotation;
 use crate::object::Object;
 
 /// Options that this version knows, by Argo CD's names
-/// (`gitops-engine/pkg/sync/common/types.go`, `docs/user-guide/sync-options.md`).
+/// (`gitops-engine/pkg/sync/common/types.go`, `sync-options.md` of its user guide).
 const KNOWN: &[&str] = &[
     "ApplyOutOfSyncOnly",
     "ClientSideApplyMigration",
@@ -92,7 +92,7 @@ pub enum WriteWhen {
 }
 
 /// When an object is written, by Flux's annotations
-/// (`docs/spec/v1/kustomizations.md`, "Controlling the apply behavior").
+/// (`kustomizations.md` of its specification, "Controlling the apply behavior").
 pub fn write_when(object: &Object) -> WriteWhen {
     let is = |name: &str, value: &str| {
         let name = format!("kustomize.toolkit.fluxcd.io/{name}");

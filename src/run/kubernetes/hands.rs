@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Mutex, RwLock};
@@ -14,17 +14,16 @@ use tokio::sync::{Mutex, RwLock};
 use super::placed::{Placed, place};
 use super::setup::inventory_name;
 use super::work::{Set, Work};
+use super::writer::{Done, Writer};
 use crate::config::kubernetes::Kubernetes;
 use crate::deploy::Event;
-use crate::deploy::inventory::{Inventory, MemberRole, Wanted, digest};
-use crate::deploy::order::{Batch, DeletePolicy, Dialect, FaultKind, Operation, Order, Role, Then, order};
 use crate::deploy::health;
-use crate::deploy::order::{WriteWhen, role, write_when};
-use crate::deploy::owned::owns;
+use crate::deploy::inventory::{Inventory, MemberRole, Wanted};
+use crate::deploy::order::{Dialect, FaultKind, Operation, Role, WriteWhen, order, role, write_when};
 use crate::name::{AppId, Environment};
 use crate::object::{Object, ObjectKey};
 use crate::outside::cluster::{
-    ClusterError, DryRun, Kept, MANAGER, Ownership, Precondition, Propagation, Resources, Session,
+    ClusterError, Kept, Precondition, Propagation, Resources, Session,
 };
 
 /// How often an inventory is read again when another write came first.
@@ -154,7 +153,7 @@ impl Hands {
         self.answers.lock().await.get(app).cloned().unwrap_or_default()
     }
 
-    async fn answered(&self, app: &AppId, key: &ObjectKey, json: serde_json::Value, at: Option<i64>) {
+    pub(super) async fn answered(&self, app: &AppId, key: &ObjectKey, json: serde_json::Value, at: Option<i64>) {
         let applied = health::Applied::of(&json, at);
         self.answers.lock().await.entry(app.clone()).or_default().insert(key.clone(), (applied, json));
     }
@@ -280,7 +279,7 @@ impl Hands {
         self.store(app, |inventory| inventory.grow(self.epoch, self.epoch, wanted)).await
     }
 
-    async fn note(&self, app: &AppId, done: &[Done]) -> Result<(), Failure> {
+    pub(super) async fn note(&self, app: &AppId, done: &[Done]) -> Result<(), Failure> {
         self.store(app, |inventory| {
             done.iter().try_fold(inventory.clone(), |inventory, done| match &done.uid {
                 Some(uid) => inventory.applied(self.epoch, &done.wanted, uid, done.digest),
@@ -308,165 +307,11 @@ impl Hands {
 
 /// Whether a write may be given up half way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stop {
+pub(super) enum Stop {
     /// Once the run is to be put back.
     WhenAsked,
     /// Never: it is what puts things back.
     Never,
-}
-
-/// One object that was written, or (without uid) is gone again.
-pub(super) struct Done {
-    wanted: Wanted,
-    uid: Option<String>,
-    digest: Option<crate::name::Digest>,
-}
-
-struct Applied {
-    done: Vec<Done>,
-    failure: Option<Failure>,
-}
-
-/// One app being written.
-struct Writer<'a> {
-    hands: &'a Hands,
-    app: &'a AppId,
-    session: &'a Session,
-    before: &'a Inventory,
-    order: &'a Order,
-    stop: Stop,
-}
-
-impl Writer<'_> {
-    async fn batches(&self, objects: &[Placed]) -> Applied {
-        let mut applied = Applied { done: Vec::new(), failure: None };
-        let last = self.order.batches.len().saturating_sub(1);
-        for (number, batch) in self.order.batches.iter().enumerate() {
-            let asked = self.stop == Stop::WhenAsked && self.hands.stopping.load(Ordering::SeqCst);
-            if asked {
-                applied.failure = Some("stopped: the run is put back".to_owned());
-                return applied;
-            }
-            if let Some(failure) = self.batch(objects, batch, &mut applied.done).await {
-                applied.failure = Some(failure);
-                return applied;
-            }
-            let hooks = batch.items.iter().any(|i| matches!(self.order.roles[*i], Role::Hook(_)));
-            // After the last batch the machine waits, unless a hook has to end first.
-            let wait = match batch.then {
-                Then::GoOn => Vec::new(),
-                Then::AllReady if number == last && !hooks => Vec::new(),
-                Then::BatchReady => batch.items.clone(),
-                Then::AllReady => self.order.batches[..=number].iter().flat_map(|b| b.items.clone()).collect(),
-            };
-            let wait: Vec<Placed> = wait.into_iter().map(|i| objects[i].clone()).collect();
-            if !wait.is_empty()
-                && let Err(failure) = self.hands.wait_for(self.app, self.session, &wait, &self.hands.stopping).await
-            {
-                applied.failure = Some(failure);
-                return applied;
-            }
-            if hooks {
-                self.hooks_done(objects, batch, DeletePolicy::Succeeded, &mut applied.done).await;
-            }
-        }
-        applied
-    }
-
-    /// Writes a batch, all at the same time. The first failure in the objects' order.
-    async fn batch(&self, objects: &[Placed], batch: &Batch, done: &mut Vec<Done>) -> Option<Failure> {
-        let writes = batch.items.iter().map(|i| self.one(&objects[*i], &self.order.roles[*i]));
-        let results = futures_util::future::join_all(writes).await;
-        let mut failure = None;
-        for result in results {
-            match result {
-                Ok(one) => done.extend(one),
-                Err(why) => failure = failure.or(Some(why)),
-            }
-        }
-        failure
-    }
-
-    async fn one(&self, placed: &Placed, role: &Role) -> Result<Option<Done>, Failure> {
-        let when = write_when(&placed.object);
-        if when == WriteWhen::Never {
-            return Ok(None);
-        }
-        let placed = self.hands.located(placed).await?;
-        let (resource, namespace, name) = placed.at()?;
-        let desired = digest(&placed.object);
-        let live = self.live_if_worth(&placed, desired.is_some()).await?;
-        if let Some(live) = &live
-            && (when == WriteWhen::Absent || owns(live, MANAGER, &placed.object.json))
-        {
-            self.hands.answered(self.app, &placed.object.key, live.clone(), None).await;
-            return Ok(None);
-        }
-        if let Role::Hook(hook) = role
-            && hook.delete.contains(&DeletePolicy::BeforeCreation)
-        {
-            self.hands.delete_and_wait(self.session, &placed, None).await?;
-        }
-        let apply = |ownership| {
-            self.session.apply(resource, (namespace, name), &placed.object.json, ownership, DryRun::No)
-        };
-        let applied = match apply(Ownership::Respect).await {
-            Err(ClusterError::Conflict { fields, .. }) if self.may_take(&fields) => apply(Ownership::Take).await,
-            other => other,
-        };
-        let applied = applied.map_err(|e| words(&e))?;
-        self.hands.answered(self.app, &placed.object.key, applied.json, Some(now())).await;
-        Ok(Some(Done { wanted: wanted(&placed, role), uid: Some(applied.uid), digest: desired }))
-    }
-
-    /// The live object, when it may be as it should be already: the inventory has it
-    /// with the same content.
-    async fn live_if_worth(&self, placed: &Placed, known: bool) -> Result<Option<serde_json::Value>, Failure> {
-        let member = self.before.get(&placed.object.key);
-        let same = known && member.is_some_and(|member| member.digest == digest(&placed.object));
-        let absent_only = write_when(&placed.object) == WriteWhen::Absent;
-        if !same && !absent_only {
-            return Ok(None);
-        }
-        let (resource, namespace, name) = placed.at()?;
-        let live = self.session.get(resource, namespace, name).await.map_err(|e| words(&e))?;
-        let uid = |live: &serde_json::Value| live.pointer("/metadata/uid").and_then(|uid| uid.as_str().map(str::to_owned));
-        Ok(live.filter(|live| {
-            let going = live.pointer("/metadata/deletionTimestamp").is_some();
-            !going && (absent_only || member.is_some_and(|m| m.uid.is_some() && m.uid == uid(live)))
-        }))
-    }
-
-    /// Whether luigi.yaml lets all of these fields be taken from who owns them.
-    fn may_take(&self, fields: &[(String, String)]) -> bool {
-        !fields.is_empty() && fields.iter().all(|(field, _)| self.hands.config.force.contains(field))
-    }
-
-    /// Deletes the hooks of a batch whose policy says so.
-    async fn hooks_done(&self, objects: &[Placed], batch: &Batch, policy: DeletePolicy, done: &mut Vec<Done>) {
-        for item in &batch.items {
-            let Role::Hook(hook) = &self.order.roles[*item] else { continue };
-            if !hook.delete.contains(&policy) {
-                continue;
-            }
-            let Ok(placed) = self.hands.located(&objects[*item]).await else { continue };
-            // A hook that stays is in the inventory, and goes with the app.
-            if self.hands.delete_and_wait(self.session, &placed, None).await.is_ok() {
-                let wanted = wanted(&placed, &self.order.roles[*item]);
-                done.retain(|d| d.wanted.key != wanted.key);
-                done.push(Done { wanted, uid: None, digest: None });
-            }
-        }
-    }
-
-    /// The hooks that run when an app has failed. Their own failure changes nothing.
-    async fn on_failure(&self, objects: &[Placed]) {
-        let mut done = Vec::new();
-        for batch in &self.order.on_failure {
-            let _ = self.batch(objects, batch, &mut done).await;
-        }
-        let _ = self.hands.note(self.app, &done).await;
-    }
 }
 
 impl Hands {
@@ -544,7 +389,7 @@ fn dialect(app: &AppId) -> Dialect {
     if app.kind() == "Application" { Dialect::ArgoCd } else { Dialect::Helm }
 }
 
-fn wanted(placed: &Placed, role: &Role) -> Wanted {
+pub(super) fn wanted(placed: &Placed, role: &Role) -> Wanted {
     let role = match role {
         Role::Hook(_) => MemberRole::Hook,
         Role::Part | Role::LeftOut(_) => MemberRole::Part,
