@@ -3,6 +3,8 @@
 //! Writes are server-side applies as field manager `luigi`, without force: what
 //! another manager owns is a conflict that names it. Deletes carry the uid.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -17,6 +19,10 @@ const APPLY: &str = "application/apply-patch+yaml";
 const MERGE: &str = "application/merge-patch+json";
 /// Objects of one page of a list.
 const PAGE: usize = 500;
+/// How often an apply or a delete is sent that another write has come in between of.
+const TRIES: u32 = 5;
+/// Between two of them.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Whether the server only says what it would do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,8 +150,25 @@ impl Session {
         if dry_run == DryRun::Server {
             path.push_str("&dryRun=All");
         }
-        let json = self.send(&Ask::new(&what, Method::PATCH, path).with(APPLY, object)).await?;
+        let json = self.send_over(&Ask::new(&what, Method::PATCH, path).with(APPLY, object)).await?;
         applied(&what, json)
+    }
+
+    /// Sends again what another's write has come in between of: a conflict that
+    /// names no field. One that lasts is what it says.
+    async fn send_over(&self, ask: &Ask<'_>) -> Result<Value, ClusterError> {
+        let mut tries = 0;
+        loop {
+            match self.send(ask).await {
+                Err(ClusterError::Conflict { fields, reason, .. })
+                    if fields.is_empty() && reason == "Conflict" && tries < TRIES =>
+                {
+                    tries += 1;
+                    tokio::time::sleep(PAUSE * tries).await;
+                }
+                other => return other,
+            }
+        }
     }
 
     /// Creates an object. A name that is taken is a conflict, also where an
@@ -205,7 +228,7 @@ impl Session {
             "propagationPolicy": propagation, "preconditions": conditions,
         });
         let ask = Ask::new(&what, Method::DELETE, resource.object(namespace, name)).json(&body);
-        match self.send(&ask).await {
+        match self.send_over(&ask).await {
             Ok(_) => Ok(true),
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),

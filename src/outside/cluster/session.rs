@@ -1,11 +1,13 @@
 //! Requests as one identity: sent, tried again within a deadline, told apart.
 //!
-//! Denials are never tried again. A request whose answer was lost is sent again
-//! only by callers that say it may be.
+//! Denials are never tried again; a 401 is, once, with a new token where one can be
+//! had. A request whose answer was lost is sent again: callers make only such as
+//! may be.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -19,12 +21,55 @@ use super::{ANSWER, Server};
 #[derive(Clone)]
 pub struct Token {
     now: Arc<RwLock<SecretString>>,
+    again: Option<Again>,
+}
+
+/// Where a new token comes from, when the server does not believe the old one.
+type Source = dyn Fn() -> BoxFuture<'static, Result<SecretString, String>> + Send + Sync;
+
+#[derive(Clone)]
+struct Again {
+    source: Arc<Source>,
+    /// One asks, the others wait for it.
+    asking: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Token {
     /// A token.
     pub fn new(token: SecretString) -> Self {
-        Self { now: Arc::new(RwLock::new(token)) }
+        Self { now: Arc::new(RwLock::new(token)), again: None }
+    }
+
+    /// The same, which asks there for a new one when the server does not believe it
+    /// any more.
+    #[must_use]
+    pub fn renewed_by(
+        &self,
+        source: impl Fn() -> BoxFuture<'static, Result<SecretString, String>> + Send + Sync + 'static,
+    ) -> Self {
+        let again = Again { source: Arc::new(source), asking: Arc::default() };
+        Self { again: Some(again), ..self.clone() }
+    }
+
+    /// The token as it is now, which nobody renews.
+    #[must_use]
+    pub fn as_it_is(&self) -> Self {
+        Self::new(self.read())
+    }
+
+    fn read(&self) -> SecretString {
+        self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gets a new one, unless somebody else did since `used` was sent.
+    async fn replace(&self, used: &SecretString) {
+        let Some(again) = &self.again else { return };
+        let _one = again.asking.lock().await;
+        if self.read().expose_secret() == used.expose_secret()
+            && let Ok(new) = (again.source)().await
+        {
+            self.renew(new);
+        }
     }
 
     /// Every request from now on is made with this one.
@@ -34,12 +79,11 @@ impl Token {
 
     /// Every request from now on is made with what the other holds.
     pub(super) fn take_over(&self, other: &Self) {
-        let new = other.now.read().unwrap_or_else(PoisonError::into_inner).clone();
-        self.renew(new);
+        self.renew(other.read());
     }
 
     fn header(&self) -> Result<HeaderValue, ClusterError> {
-        let token = self.now.read().unwrap_or_else(PoisonError::into_inner);
+        let token = self.read();
         let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
             .map_err(|_| ClusterError::Setup("the token cannot be sent in a header".to_owned()))?;
         value.set_sensitive(true);
@@ -100,11 +144,11 @@ impl<'a> Ask<'a> {
 type Reader<'r, T> = dyn Fn(&[u8]) -> Result<T, String> + Send + Sync + 'r;
 
 /// Why one try failed, and whether another may do better.
-enum Again {
+enum Failed {
     /// No.
-    No(ClusterError),
+    ForGood(ClusterError),
     /// Perhaps, after this time or of its own choice.
-    After(ClusterError, Option<Duration>),
+    ForNow(ClusterError, Option<Duration>),
 }
 
 impl Server {
@@ -152,11 +196,20 @@ impl Session {
     async fn retried<T>(&self, ask: &Ask<'_>, read: &Reader<'_, T>) -> Result<T, ClusterError> {
         let start = Instant::now();
         let mut pause = Duration::from_millis(100);
+        let mut unbelieved = false;
         loop {
+            let token = self.token.read();
             let (error, after) = match self.once(ask, self.patience.total.min(ANSWER), read).await {
                 Ok(answer) => return Ok(answer),
-                Err(Again::No(error)) => return Err(error),
-                Err(Again::After(error, after)) => (error, after),
+                // Once is a passing fault of whoever checks tokens, or the token has
+                // ended; twice is an answer.
+                Err(Failed::ForGood(error @ ClusterError::Unauthorized { .. })) if !unbelieved => {
+                    unbelieved = true;
+                    self.token.replace(&token).await;
+                    (error, None)
+                }
+                Err(Failed::ForGood(error)) => return Err(error),
+                Err(Failed::ForNow(error, after)) => (error, after),
             };
             let wait = after.unwrap_or(pause + jitter(pause));
             if start.elapsed() + wait >= self.patience.total {
@@ -167,21 +220,21 @@ impl Session {
         }
     }
 
-    async fn once<T>(&self, ask: &Ask<'_>, limit: Duration, read: &Reader<'_, T>) -> Result<T, Again> {
+    async fn once<T>(&self, ask: &Ask<'_>, limit: Duration, read: &Reader<'_, T>) -> Result<T, Failed> {
         let place = self.server.window().enter().await;
         let left = self.fence.as_ref().map_or(limit, |fence| fence.left());
         if left.is_zero() {
-            return Err(Again::No(ClusterError::Fenced { what: ask.what.to_owned() }));
+            return Err(Failed::ForGood(ClusterError::Fenced { what: ask.what.to_owned() }));
         }
         let unavailable = |e: &reqwest::Error| ClusterError::Unavailable {
             what: ask.what.to_owned(),
             message: chain(e),
         };
-        let request = self.request(self.server.calls(), ask).map_err(Again::No)?.timeout(limit.min(left));
-        let response = request.send().await.map_err(|e| Again::After(unavailable(&e), None))?;
+        let request = self.request(self.server.calls(), ask).map_err(Failed::ForGood)?.timeout(limit.min(left));
+        let response = request.send().await.map_err(|e| Failed::ForNow(unavailable(&e), None))?;
         let status = response.status();
         let after = retry_after(&response);
-        let body = response.bytes().await.map_err(|e| Again::After(unavailable(&e), None))?;
+        let body = response.bytes().await.map_err(|e| Failed::ForNow(unavailable(&e), None))?;
         if status == StatusCode::TOO_MANY_REQUESTS {
             place.too_many();
         } else {
@@ -189,14 +242,13 @@ impl Session {
         }
         if status.is_success() {
             return read(&body).map_err(|message| {
-                Again::After(ClusterError::Strange { what: ask.what.to_owned(), message }, None)
+                Failed::ForNow(ClusterError::Strange { what: ask.what.to_owned(), message }, None)
             });
         }
         let error = ClusterError::of(ask.what, status.as_u16(), &body);
         Err(match error {
-            ClusterError::Unavailable { .. } => Again::After(error, after),
-            // Once is a passing fault of whoever checks tokens; twice is an answer.
-            _ => Again::No(error),
+            ClusterError::Unavailable { .. } => Failed::ForNow(error, after),
+            _ => Failed::ForGood(error),
         })
     }
 

@@ -19,6 +19,8 @@ use super::session::{Ask, Session, chain};
 const NET: Duration = Duration::from_secs(30);
 /// A watch that a server keeps open for longer is asked for again.
 const TIMEOUT_SECONDS: u64 = 290;
+/// Before a watch that has ended is asked for again.
+const PAUSE: Duration = Duration::from_millis(50);
 /// The longest line of a watch: an object has 1.5 MiB at most, and is sent as JSON.
 const LONGEST: usize = 16 << 20;
 
@@ -81,6 +83,8 @@ type Known = BTreeMap<(String, String), Value>;
 
 /// How a watch ended.
 enum End {
+    /// It has not: the time for a new list has come.
+    Again,
     /// To be asked for again from the last version.
     Resume,
     /// To be listed again.
@@ -99,16 +103,20 @@ impl Following {
             tokio::pin!(again);
             loop {
                 let ended = tokio::select! {
-                    () = &mut again => End::Relist,
+                    () = &mut again => End::Again,
                     ended = self.stream(known, &mut version) => match ended {
                         Ok(end) => end,
                         Err(error) => return Some(error),
                     },
                 };
                 match ended {
-                    End::Relist => break,
+                    End::Again => break,
                     // A server that ends each watch at once is not asked in a tight loop.
-                    End::Resume => tokio::time::sleep(Duration::from_millis(50)).await,
+                    End::Relist => {
+                        tokio::time::sleep(PAUSE).await;
+                        break;
+                    }
+                    End::Resume => tokio::time::sleep(PAUSE).await,
                 }
             }
         }
@@ -155,7 +163,10 @@ impl Following {
                 message: chain(&e),
             });
             return match ClusterError::of(&what, status.as_u16(), &body.unwrap_or_default()) {
-                ClusterError::Gone { .. } | ClusterError::Unavailable { .. } => Ok(End::Relist),
+                // A token that is not believed any more is renewed by the list, or ends it.
+                ClusterError::Gone { .. } | ClusterError::Unavailable { .. } | ClusterError::Unauthorized { .. } => {
+                    Ok(End::Relist)
+                }
                 error => Err(error),
             };
         }

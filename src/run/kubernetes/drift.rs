@@ -106,7 +106,7 @@ async fn one(hands: &Hands, app: AppId) -> AppDrift {
     };
     let kinds = hands.kinds().await;
     let mut known: BTreeSet<ObjectKey> = BTreeSet::new();
-    for placed in place(&set.objects, &set.target, &kinds) {
+    for placed in place(&app, &set.objects, &set.target, &kinds) {
         known.insert(placed.object.key.clone());
         if !hands.is_part(&placed) {
             continue;

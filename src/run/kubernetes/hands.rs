@@ -185,7 +185,7 @@ impl Hands {
     async fn write(&self, app: &AppId, set: &Set, stop: Stop) -> Result<(), Failure> {
         let session = self.session(app)?;
         let kinds = self.kinds().await;
-        let objects = place(&set.objects, &set.target, &kinds);
+        let objects = place(app, &set.objects, &set.target, &kinds);
         let before = self.inventory(app).await?;
         let operation = if before.is_empty() { Operation::Install } else { Operation::Upgrade };
         let plain: Vec<Object> = objects.iter().map(|placed| placed.object.clone()).collect();
@@ -216,7 +216,7 @@ impl Hands {
     /// has no objects in it.
     async fn keys_of(&self, sets: &BTreeMap<AppId, Set>) -> BTreeSet<ObjectKey> {
         let kinds = self.kinds().await;
-        let all = sets.values().flat_map(|set| place(&set.objects, &set.target, &kinds));
+        let all = sets.iter().flat_map(|(app, set)| place(app, &set.objects, &set.target, &kinds));
         all.map(|placed| placed.object.key).collect()
     }
 

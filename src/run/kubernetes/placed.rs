@@ -1,11 +1,22 @@
-//! Objects with their kind on the server, and the namespace that they will be in.
+//! Objects with their kind on the server, the namespace that they will be in, and
+//! the mark of their app.
+//!
+//! The mark is what tells an object that Luigi wrote from another's of the same
+//! name, should a run die before it has written down what it wrote: of one that
+//! sets no field (a bare ServiceAccount or Namespace) the server keeps no manager.
 //!
 //! Asks nothing.
 
+use serde_json::{Value, json};
+
 use crate::deploy::order::{Role, role};
+use crate::name::AppId;
 use crate::object::Object;
 use crate::outside::cluster::{Resource, Resources, Scope};
 use crate::plan::Target;
+
+/// The annotation that says whose an object is.
+pub const MARK: &str = "luigi.dev/app";
 
 /// An object, where it will be.
 #[derive(Debug, Clone)]
@@ -18,13 +29,29 @@ pub struct Placed {
 }
 
 /// All of an app's objects.
-pub fn place(objects: &[Object], target: &Target, kinds: &Resources) -> Vec<Placed> {
+pub fn place(app: &AppId, objects: &[Object], target: &Target, kinds: &Resources) -> Vec<Placed> {
     let open = |object: &Object| Placed {
-        object: object.clone(),
+        object: marked(object, app),
         resource: None,
         namespace: target.namespace.clone(),
     };
     objects.iter().map(|object| open(object).again(kinds)).collect()
+}
+
+fn marked(object: &Object, app: &AppId) -> Object {
+    let mut object = object.clone();
+    if let Some(metadata) = object.json.get_mut("metadata").and_then(Value::as_object_mut) {
+        let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
+        // `annotations:` with nothing after it is null.
+        if annotations.is_null() {
+            *annotations = json!({});
+        }
+        // Anything else than a mapping the server refuses, in words of its own.
+        if let Some(annotations) = annotations.as_object_mut() {
+            annotations.insert(MARK.to_owned(), json!(app.to_string()));
+        }
+    }
+    object
 }
 
 impl Placed {
@@ -68,5 +95,27 @@ impl Placed {
         let key = &self.object.key;
         let resource = self.resource.as_ref().ok_or_else(|| format!("the API server has no kind {}", key.kind))?;
         Ok((resource, &key.namespace, &key.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::ObjectKey;
+
+    #[test]
+    fn every_object_says_whose_it_is() {
+        let app = AppId::parse("App/_/db").unwrap();
+        for metadata in [json!({"name": "x"}), json!({"name": "x", "annotations": null})] {
+            let key = ObjectKey {
+                group: String::new(),
+                kind: "Namespace".into(),
+                namespace: String::new(),
+                name: "x".into(),
+            };
+            let json = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
+            let placed = place(&app, &[Object { key, json }], &Target::default(), &Resources::default());
+            assert_eq!(placed[0].object.json["metadata"]["annotations"], json!({"luigi.dev/app": "App/_/db"}));
+        }
     }
 }

@@ -35,8 +35,8 @@ pub(super) async fn preflight(hands: &Hands) -> Result<(), String> {
 
 /// Namespaces that this run makes.
 fn made(hands: &Hands, kinds: &Resources) -> BTreeSet<String> {
-    let sets = hands.work.desired.values();
-    sets.flat_map(|set| place(&set.objects, &set.target, kinds))
+    let sets = hands.work.desired.iter();
+    sets.flat_map(|(app, set)| place(app, &set.objects, &set.target, kinds))
         .filter(|placed| placed.object.key.group.is_empty() && placed.object.key.kind == "Namespace")
         .map(|placed| placed.object.key.name)
         .collect()
@@ -50,9 +50,9 @@ async fn one(
 ) -> Vec<String> {
     let none = Set::default();
     let desired = hands.work.desired.get(app);
-    let after = desired.map(|set| place(&set.objects, &set.target, kinds)).unwrap_or_default();
+    let after = desired.map(|set| place(app, &set.objects, &set.target, kinds)).unwrap_or_default();
     let before = hands.work.before.get(app).unwrap_or(&none);
-    let before = place(&before.objects, &before.target, kinds);
+    let before = place(app, &before.objects, &before.target, kinds);
     let refused = match session.refusals(rights(&after, &before, desired.is_some())).await {
         Ok(refused) => refused,
         Err(error) => return vec![format!("{app}: {}", words(&error))],

@@ -62,7 +62,7 @@ impl Hands {
         let session = self.session(app)?;
         let kinds = self.kinds().await;
         let mut objects = Vec::new();
-        for placed in place(&set.objects, &set.target, &kinds) {
+        for placed in place(app, &set.objects, &set.target, &kinds) {
             if self.is_part(&placed) {
                 objects.push(self.located(&placed).await?);
             }
