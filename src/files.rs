@@ -90,9 +90,19 @@ impl TreeFacts {
 pub const MARKERS: [&str; 4] =
     ["argoproj.io", "kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io", "luigi.dev"];
 
-/// Names that are looked for in every folder that an app reads. Most folders have
-/// none of them, and need not be opened to know.
-pub const LOOKED_FOR: [&str; 4] = ["Chart.yaml", "kustomization.yaml", "kustomization.yml", "Kustomization"];
+/// Names that are looked for in every folder that an app reads, and the beginning
+/// of one. Most folders have none of them, and need not be opened to know.
+pub const LOOKED_FOR: [&str; 5] =
+    ["Chart.yaml", "kustomization.yaml", "kustomization.yml", "Kustomization", ARGO_OVERRIDES];
+
+/// How the names of files begin in which Argo CD keeps parameters of its own
+/// beside an app's content (`.argocd-source.yaml`, `.argocd-source-NAME.yaml`).
+pub const ARGO_OVERRIDES: &str = ".argocd-source";
+
+/// Whether a name is one of [`LOOKED_FOR`].
+pub fn is_looked_for(name: &str) -> bool {
+    LOOKED_FOR.contains(&name) || name.starts_with(ARGO_OVERRIDES)
+}
 
 /// The largest blob that is read whole, in bytes.
 pub const MAX_BLOB: usize = 64 << 20;

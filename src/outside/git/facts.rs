@@ -9,7 +9,7 @@ use memchr::memmem::Finder;
 
 use super::oid;
 use super::store::{self, Store};
-use crate::files::{EntryKind, LOOKED_FOR, MARKERS, MAX_BLOB, ReadError, TreeFacts};
+use crate::files::{EntryKind, MARKERS, MAX_BLOB, ReadError, TreeFacts, is_looked_for};
 use crate::name::ObjectId;
 
 /// The facts of a tree: from memory, from the cache on disk, or by reading every
@@ -25,7 +25,7 @@ pub(super) fn facts(store: &Store, tree: ObjectId) -> Result<TreeFacts, ReadErro
     for tree in unknown.iter().rev() {
         let mut facts = TreeFacts::default();
         for (name, entry) in store.list(*tree)?.iter() {
-            facts.has_looked_for |= LOOKED_FOR.contains(&name.as_str());
+            facts.has_looked_for |= is_looked_for(name);
             facts = facts.or(match entry.kind {
                 EntryKind::Directory => {
                     let known = learnt.get(&entry.id).copied().or_else(|| store.known_facts(entry.id));

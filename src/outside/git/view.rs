@@ -7,7 +7,7 @@ use std::sync::Arc;
 use git2::ObjectType;
 
 use super::store::{self, Store};
-use crate::files::{Entry, EntryKind, Files, LOOKED_FOR, Listing, ReadError, TreeFacts, find};
+use crate::files::{Entry, EntryKind, Files, Listing, ReadError, TreeFacts, find, is_looked_for};
 use crate::name::{ObjectId, RepoPath};
 
 /// The files of one commit. Views of the same repository share what they read.
@@ -42,8 +42,7 @@ impl Files for CommitFiles {
                 return Ok(None);
             }
             // A folder known to have none of these names need not be opened.
-            if LOOKED_FOR.contains(&part) && self.store.known_facts(at.id).is_some_and(|f| !f.has_looked_for)
-            {
+            if is_looked_for(part) && self.store.known_facts(at.id).is_some_and(|f| !f.has_looked_for) {
                 return Ok(None);
             }
             match find(&self.store.list(at.id)?, part) {
