@@ -43,7 +43,7 @@ fn render(fields: &str) -> AppRender {
     let files = world.repo.files(head).unwrap();
     let catalog = Reader::new(&world).catalog(&files).unwrap();
     let apps: Vec<_> = catalog.apps.values().collect();
-    let mut renders = rendering::apps(&world.renderer, &files, &apps, &|_| {});
+    let mut renders = rendering::apps(&world, &files, &apps, &|_| {});
     renders.pop_first().unwrap().1
 }
 
