@@ -86,6 +86,12 @@ pub fn origin(context: &Context<'_>, kind: &str, namespace: &str, name: &str) ->
         .unwrap_or("")
         .to_owned();
     if kind != "GitRepository" {
+        // A digest beside a tag is what counts: the tag is for people.
+        let digest = reference.and_then(|r| at(r, &["digest"])).and_then(Json::as_str).unwrap_or("");
+        let revision = match revision.as_str() {
+            tag if digest.is_empty() || tag == digest => revision,
+            tag => format!("{tag}@{digest}"),
+        };
         let what = if url.is_empty() { format!("{kind} {namespace}/{name}") } else { url };
         return Origin::Elsewhere { what, revision, pin: None };
     }

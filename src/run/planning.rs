@@ -95,11 +95,15 @@ pub fn plan(
     against: Against,
     ask: &Ask<'_>,
 ) -> Result<Planned, RunError> {
-    let graph = comparison.graph();
+    let mut graph = comparison.graph();
     if against == Against::Ledger
         && let Some(snapshot) = deployed
     {
         add_what_the_ledger_says(comparison, environment, snapshot);
+        for (app, stored) in &snapshot.apps {
+            let key = AppKey { environment: environment.clone(), app: app.clone() };
+            graph.add(&key, &stored.app.needs);
+        }
     }
     let selected = selection(comparison, environment, deployed, ask.apps)?;
     let all_apps = comparison.all_apps();

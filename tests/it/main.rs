@@ -20,3 +20,4 @@ mod render;
 mod schema;
 mod support;
 mod tidy;
+mod unseen;
