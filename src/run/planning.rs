@@ -135,6 +135,16 @@ pub fn plan(
         };
         after.insert(key.app, objects);
     }
+    let written: BTreeSet<&AppId> =
+        affected.values().filter(|a| a.action != Action::Verify).map(|a| &a.key.app).collect();
+    let held = match against {
+        Against::Ledger => before
+            .iter()
+            .filter(|(app, _)| !written.contains(app))
+            .flat_map(|(_, objects)| objects.iter().map(|object| object.key.clone()))
+            .collect(),
+        Against::Commit => BTreeSet::new(),
+    };
     before.retain(|app, _| {
         affected.keys().any(|key| key.app == *app && affected[key].action != Action::Verify)
     });
@@ -151,6 +161,7 @@ pub fn plan(
         touched,
         after,
         before,
+        held,
         completeness: completeness(comparison, against),
     })?;
     problems.sort();

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::files::{MARKERS, LOOKED_FOR, TreeFacts};
+use crate::files::{LOOKED_FOR, MARKERS, TreeFacts};
 use crate::name::ObjectId;
 
 const RECORD: usize = 32;
@@ -104,7 +104,8 @@ mod tests {
     use super::*;
 
     fn sample(n: u8) -> (ObjectId, TreeFacts) {
-        let facts = TreeFacts { mentions_apps: n & 1 == 0, has_links: n & 2 == 0, has_looked_for: n & 4 == 0 };
+        let facts =
+            TreeFacts { mentions_apps: n & 1 == 0, has_links: n & 2 == 0, has_looked_for: n & 4 == 0 };
         (ObjectId([n; 20]), facts)
     }
 
