@@ -68,9 +68,9 @@ pub struct TreeFacts {
     pub mentions_apps: bool,
     /// Some entry leads out of the tree: a symbolic link, or a submodule.
     pub has_links: bool,
-    /// The tree itself, not one below it, has an entry with a name of [`TOOL_FILES`],
+    /// The tree itself, not one below it, has an entry with a name of [`LOOKED_FOR`],
     /// whatever stands there.
-    pub has_tool_file: bool,
+    pub has_looked_for: bool,
 }
 
 impl TreeFacts {
@@ -80,7 +80,7 @@ impl TreeFacts {
         Self {
             mentions_apps: self.mentions_apps || other.mentions_apps,
             has_links: self.has_links || other.has_links,
-            has_tool_file: self.has_tool_file || other.has_tool_file,
+            has_looked_for: self.has_looked_for || other.has_looked_for,
         }
     }
 }
@@ -90,9 +90,19 @@ impl TreeFacts {
 pub const MARKERS: [&str; 4] =
     ["argoproj.io", "kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io", "luigi.dev"];
 
-/// Files that say which tool renders a folder. Most folders have none of them, and
-/// need not be opened to know.
-pub const TOOL_FILES: [&str; 4] = ["Chart.yaml", "kustomization.yaml", "kustomization.yml", "Kustomization"];
+/// Names that are looked for in every folder that an app reads, and the beginning
+/// of one. Most folders have none of them, and need not be opened to know.
+pub const LOOKED_FOR: [&str; 5] =
+    ["Chart.yaml", "kustomization.yaml", "kustomization.yml", "Kustomization", ARGO_OVERRIDES];
+
+/// How the names of files begin in which Argo CD keeps parameters of its own
+/// beside an app's content (`.argocd-source.yaml`, `.argocd-source-NAME.yaml`).
+pub const ARGO_OVERRIDES: &str = ".argocd-source";
+
+/// Whether a name is one of [`LOOKED_FOR`].
+pub fn is_looked_for(name: &str) -> bool {
+    LOOKED_FOR.contains(&name) || name.starts_with(ARGO_OVERRIDES)
+}
 
 /// The largest blob that is read whole, in bytes.
 pub const MAX_BLOB: usize = 64 << 20;

@@ -91,6 +91,22 @@ impl Graph {
         (this, problems)
     }
 
+    /// Adds an app that no catalog has, with what it needed when it was deployed.
+    /// What is not in the graph either is left out of its needs.
+    pub fn add(&mut self, key: &AppKey, needs: &[AppId]) {
+        if self.index.contains_key(key) {
+            return;
+        }
+        let from = self.graph.add_node(Node::App(key.clone()));
+        self.index.insert(key.clone(), from);
+        for app in needs {
+            let need = AppKey { environment: key.environment.clone(), app: app.clone() };
+            if let Some(to) = self.index.get(&need) {
+                self.graph.update_edge(from, *to, ());
+            }
+        }
+    }
+
     /// Gates between the sync waves of each parent's children.
     fn waves(&mut self, apps: &BTreeMap<&AppKey, &App>) {
         let mut groups: BTreeMap<(&Environment, &Parent), BTreeMap<i64, Vec<&AppKey>>> = BTreeMap::new();

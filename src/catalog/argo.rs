@@ -4,7 +4,7 @@
 //! file paths: `util/helm` and `reposerver/repository`. Does not expand
 //! ApplicationSets.
 
-mod pinned;
+mod helm;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use super::app::{App, AppRef, Content, Format, Need, Parent, Unknown};
 use super::closure::{Closure, What};
 use super::doc::{Doc, at};
 use super::format::{
-    self, ContentKind, Context, Header, HelmOptions, Stage, content, detect, job, kustomize, plain, remote,
+    self, ContentKind, Context, Header, Stage, content, detect, job, kustomize, plain, remote,
 };
-use super::job::{Depth, Job, Set, SetValue, Tool, Values};
+use super::job::{Depth, Job, Tool};
 use super::overlay;
-use super::pins::Pin;
+use super::pins::{Pin, Pinned};
 use super::scope::Meaning;
-use crate::files::{EntryKind, Next, ReadError, walk};
+use crate::files::{ARGO_OVERRIDES, ReadError};
 use crate::name::{AppId, RepoPath};
 use crate::problem::{Code, Place, Problem};
 
@@ -134,7 +134,7 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Option<Conten
         }
     }
     let mut closure = context.closure(&[]);
-    let mut jobs = Vec::with_capacity(sources.len());
+    let mut jobs = Vec::new();
     for (keys, source) in &sources {
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let reader = Reader { context, app, doc, source, keys: &keys, refs: &refs, pin: None };
@@ -147,6 +147,7 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Option<Conten
             Some(pin) => {
                 let Some(pinned) = context.pinned(Some(&pin)) else { return Ok(None) };
                 jobs.extend(reader.at_pin(&mut closure, &pin, pinned)?);
+                reader.values_here(&mut closure)?;
             }
         }
     }
@@ -172,6 +173,44 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn place(&self, path: &[&str]) -> Place {
         self.doc.place_of(&[self.keys, path].concat())
+    }
+
+    /// The pin that the source names, when its files lie at one.
+    fn pin(&self) -> Option<Pin> {
+        let (url, revision) = (text(self.source, &["repoURL"]), text(self.source, &["targetRevision"]));
+        let files = !text(self.source, &["path"]).is_empty() && text(self.source, &["chart"]).is_empty();
+        if url.is_empty() || !files {
+            return None;
+        }
+        Pin::of(self.context.scope.meaning(url, revision), url, revision)
+    }
+
+    /// The source at its pin. What it reads is no file of the compared commit: a
+    /// difference shows in the pin.
+    fn at_pin(
+        &self,
+        outer: &mut Closure<'_>,
+        pin: &Pin,
+        pinned: Result<Pinned, String>,
+    ) -> Result<Option<Job>, ReadError> {
+        let (url, path) = (text(self.source, &["repoURL"]), text(self.source, &["path"]));
+        let input = remote(format!("{url}//{path}"), &pin.revision);
+        let what = input.what.clone();
+        outer.remotes.insert(input);
+        let pinned = match pinned {
+            Ok(pinned) => pinned,
+            Err(why) => {
+                outer.not_rendered.insert(format!("{what} at {} not fetched: {why}", pin.revision));
+                return Ok(None);
+            }
+        };
+        let context = Context { files: &*pinned.files, ..*self.context };
+        let reader = Reader { context: &context, pin: Some(pin), ..*self };
+        let mut one = context.closure(&[]);
+        let job = reader.content(&mut one)?;
+        one.inputs.clear();
+        outer.absorb(one);
+        Ok(job.map(|job| Job { at: Some(pinned.at), ..job }))
     }
 
     fn source(&self, closure: &mut Closure<'_>) -> Result<Option<Job>, ReadError> {
@@ -208,6 +247,7 @@ impl Reader<'_> {
                 let why = format!("{} not fetched: it names no tag or commit", input.what);
                 closure.not_rendered.insert(why);
                 closure.remotes.insert(input);
+                self.values_here(closure)?;
                 return Ok(None);
             }
         }
@@ -255,6 +295,13 @@ impl Reader<'_> {
             let message = format!("{dir} does not exist");
             closure.problems.push(Problem::new(Code::PathMissing, Some(place.clone()), message));
             return Ok(None);
+        }
+        for name in [String::new(), format!("-{}", self.app.key.app.name())] {
+            let file = dir.child(&format!("{ARGO_OVERRIDES}{name}.yaml"));
+            if closure.file(&file, place)?.what != What::Absent {
+                let why = format!("parameters in {file} are not merged");
+                closure.unknown.insert(Unknown { place: place.clone(), why });
+            }
         }
         let says = |key: &str| at(self.source, &[key]).is_some();
         let kind = if says("helm") && !says("kustomize") && !says("directory") {
@@ -313,173 +360,6 @@ impl Reader<'_> {
             (!text.is_empty()).then(|| text.to_owned())
         };
         plain(closure, dir, depth, (glob("include"), glob("exclude")), place)
-    }
-
-    /// The Helm options; value files become inputs. `chart` is `None` where the
-    /// chart itself is elsewhere.
-    fn helm_options(
-        &self,
-        closure: &mut Closure<'_>,
-        chart: Option<&RepoPath>,
-    ) -> Result<HelmOptions, ReadError> {
-        let get = |path: &[&str]| at(self.source, &[&["helm"], path].concat());
-        let string = |key: &str| get(&[key]).and_then(Json::as_str).map(str::to_owned);
-        let mut options = HelmOptions {
-            release: string("releaseName").unwrap_or_else(|| self.app.key.app.name().to_owned()),
-            namespace: string("namespace").unwrap_or_else(|| self.app.destination.namespace.clone()),
-            skip_crds: get(&["skipCrds"]).and_then(Json::as_bool).unwrap_or(false),
-            kube_version: string("kubeVersion"),
-            ..HelmOptions::default()
-        };
-        let list = |key: &str| get(&[key]).and_then(Json::as_array).cloned().unwrap_or_default();
-        options.api_versions =
-            list("apiVersions").iter().filter_map(Json::as_str).map(str::to_owned).collect();
-        for (i, file) in list("valueFiles").iter().enumerate() {
-            let place = self.place(&["helm", "valueFiles", &i.to_string()]);
-            self.value_file(closure, chart, file.as_str().unwrap_or(""), &place, &mut options)?;
-        }
-        match (get(&["valuesObject"]), string("values")) {
-            (Some(object), _) => options.values.push(Values::Text(object.to_string())),
-            (None, Some(text)) if !text.is_empty() => options.values.push(Values::Text(text)),
-            (None, _) => {}
-        }
-        for parameter in list("parameters") {
-            let value = text(&parameter, &["value"]).to_owned();
-            let forced = at(&parameter, &["forceString"]).and_then(Json::as_bool).unwrap_or(false);
-            let value = if forced { SetValue::Text(value) } else { SetValue::Typed(value) };
-            options.sets.push(Set { name: text(&parameter, &["name"]).to_owned(), value });
-        }
-        for (i, parameter) in list("fileParameters").iter().enumerate() {
-            let place = self.place(&["helm", "fileParameters", &i.to_string()]);
-            if let Some(path) = self.input_path(closure, chart, text(parameter, &["path"]), &place) {
-                if !matches!(closure.file(&path, &place)?.what, What::Blob(_)) {
-                    let message = format!("the file {path} does not exist");
-                    closure.problems.push(Problem::new(Code::PathMissing, Some(place), message));
-                }
-                options
-                    .sets
-                    .push(Set { name: text(parameter, &["name"]).to_owned(), value: SetValue::File(path) });
-            }
-        }
-        Ok(options)
-    }
-
-    /// The path of a value file in this repository; `None` when it is elsewhere
-    /// or wrong, which the closure then says.
-    fn input_path(
-        &self,
-        closure: &mut Closure<'_>,
-        chart: Option<&RepoPath>,
-        file: &str,
-        place: &Place,
-    ) -> Option<RepoPath> {
-        if file.contains("://") {
-            closure.not_rendered.insert(format!("value file {file} not fetched"));
-            closure.remotes.insert(remote(file, ""));
-            return None;
-        }
-        let path = if let Some(rest) = file.strip_prefix('$') {
-            let (name, rest) = rest.split_once('/').unwrap_or((rest, ""));
-            match self.refs.get(name) {
-                Some(Ref::Here) if self.pin.is_none() => RepoPath::parse(rest),
-                Some(Ref::Pin(pin)) if self.pin == Some(pin) => RepoPath::parse(rest),
-                // A chart and values at two commits: no one tree holds both.
-                Some(Ref::Here) => {
-                    closure.not_rendered.insert(format!("value file {file} is not at the chart's commit"));
-                    return None;
-                }
-                Some(Ref::Pin(pin)) => {
-                    let why = format!("value file {file} at {} is not at the chart's commit", pin.revision);
-                    closure.not_rendered.insert(why);
-                    return None;
-                }
-                Some(Ref::Elsewhere(url)) => {
-                    closure.not_rendered.insert(format!("value file {file} of {url} not fetched"));
-                    return None;
-                }
-                None => {
-                    let message = format!("{file:?}: no source has `ref: {name}`");
-                    closure.problems.push(Problem::new(Code::AppField, Some(place.clone()), message));
-                    return None;
-                }
-            }
-        } else if file.starts_with('/') {
-            RepoPath::parse(file)
-        } else {
-            // Beside a remote chart a relative file lies in the chart.
-            chart?.join(file)
-        };
-        match path {
-            Ok(path) => Some(path),
-            Err(error) => {
-                closure.problems.push(Problem::new(
-                    Code::PathEscapes,
-                    Some(place.clone()),
-                    error.to_string(),
-                ));
-                None
-            }
-        }
-    }
-
-    fn value_file(
-        &self,
-        closure: &mut Closure<'_>,
-        chart: Option<&RepoPath>,
-        file: &str,
-        place: &Place,
-        options: &mut HelmOptions,
-    ) -> Result<(), ReadError> {
-        let Some(path) = self.input_path(closure, chart, file, place) else { return Ok(()) };
-        let ignore =
-            at(self.source, &["helm", "ignoreMissingValueFiles"]).and_then(Json::as_bool).unwrap_or(false);
-        if path.as_str().contains(['*', '?', '[']) {
-            let files = self.glob(closure, &path, place)?;
-            if files.is_empty() && !ignore {
-                let message = format!("value files {path} match nothing");
-                closure.problems.push(Problem::new(Code::PathMissing, Some(place.clone()), message));
-            }
-            options.values.extend(files.into_iter().map(Values::File));
-            return Ok(());
-        }
-        match closure.file(&path, place)?.what {
-            What::Blob(_) => options.values.push(Values::File(path)),
-            What::Absent | What::Tree(_) if ignore => {}
-            What::Absent | What::Tree(_) => {
-                let message = format!("value file {path} does not exist");
-                closure.problems.push(Problem::new(Code::PathMissing, Some(place.clone()), message));
-            }
-        }
-        Ok(())
-    }
-
-    /// Files that a value-file glob matches, by name; the folder searched becomes
-    /// an input, since a new file in it may match.
-    fn glob(
-        &self,
-        closure: &mut Closure<'_>,
-        glob: &RepoPath,
-        place: &Place,
-    ) -> Result<Vec<RepoPath>, ReadError> {
-        let fixed: Vec<&str> =
-            glob.as_str().split('/').take_while(|p| !p.contains(['*', '?', '['])).collect();
-        let Ok(dir) = RepoPath::parse(&fixed.join("/")) else { return Ok(Vec::new()) };
-        let matcher = globset::GlobBuilder::new(glob.as_str()).literal_separator(true).build();
-        let Ok(matcher) = matcher.map(|g| g.compile_matcher()) else { return Ok(Vec::new()) };
-        let found = closure.locate(&dir, place)?;
-        let What::Tree(id) = found.what else { return Ok(Vec::new()) };
-        closure.tree(&found, id, place)?;
-        let mut out = Vec::new();
-        walk(self.context.files, id, &dir, &mut |path, entry| {
-            if matches!(entry.kind, EntryKind::File | EntryKind::Executable)
-                && matcher.is_match(path.as_str())
-            {
-                out.push(path);
-            }
-            Ok(Next::Enter)
-        })?;
-        out.sort();
-        Ok(out)
     }
 }
 

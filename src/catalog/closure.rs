@@ -118,7 +118,7 @@ impl<'a> Closure<'a> {
 
     /// Whether no file in this folder, or mounted into it, asks for a tool.
     pub fn is_plain(&self, folder: ObjectId) -> Result<bool, ReadError> {
-        Ok(self.mounts.is_empty() && !self.files.facts(folder)?.has_tool_file)
+        Ok(self.mounts.is_empty() && !self.files.facts(folder)?.has_looked_for)
     }
 
     fn submodule(&mut self, at: &RepoPath, place: &Place) {

@@ -333,7 +333,7 @@ impl Fixpoint<'_> {
                 Severity::Note => p,
                 Severity::Error | Severity::Warning => p.of(&key),
             }));
-            app.definition = with_digests(&self.values, app.format, &slot_values, &app.definition);
+            app.definition = with_digests(&self.values, &app, &slot_values);
             apps.insert(key, app);
         }
         let problems = self.problems.into_iter().collect();

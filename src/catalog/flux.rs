@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::app::{App, Content, Format, Parent};
+use super::app::{App, Content, Format, Parent, Remote};
 use super::closure::{Closure, What};
 use super::doc::{Doc, at};
 use super::format::{Context, Header, Stage, content, depends_on, job, kustomize, remote};
@@ -86,6 +86,12 @@ pub fn origin(context: &Context<'_>, kind: &str, namespace: &str, name: &str) ->
         .unwrap_or("")
         .to_owned();
     if kind != "GitRepository" {
+        // A digest beside a tag is what counts: the tag is for people.
+        let digest = reference.and_then(|r| at(r, &["digest"])).and_then(Json::as_str).unwrap_or("");
+        let revision = match revision.as_str() {
+            tag if digest.is_empty() || tag == digest => revision,
+            tag => format!("{tag}@{digest}"),
+        };
         let what = if url.is_empty() { format!("{kind} {namespace}/{name}") } else { url };
         return Origin::Elsewhere { what, revision, pin: None };
     }
@@ -125,6 +131,24 @@ fn includes(context: &Context<'_>, source: &Doc, namespace: &str) -> Vec<Mount> 
         mounts.push(Mount { at: RepoPath::root(), from: RepoPath::root() });
     }
     mounts
+}
+
+/// What a source copies in from repositories elsewhere: nothing of it is here, and
+/// the app is not what it would be without. `None` while one may still be found.
+fn included_elsewhere(context: &Context<'_>, kind: &str, namespace: &str, name: &str) -> Option<Vec<Remote>> {
+    let Some(source) = context.sources.get(kind, namespace, name) else { return Some(Vec::new()) };
+    let list = source.at(&["spec", "include"]).and_then(Json::as_array);
+    let mut out = Vec::new();
+    for item in list.into_iter().flatten() {
+        let name = at(item, &["repository", "name"]).and_then(Json::as_str).unwrap_or("");
+        match origin(context, "GitRepository", namespace, name) {
+            Origin::Here(_) | Origin::Assumed { .. } => {}
+            Origin::Elsewhere { what, revision, .. } => out.push(remote(what, &revision)),
+            Origin::Wait => return None,
+            Origin::Nowhere => out.push(remote(format!("GitRepository {namespace}/{name}"), "")),
+        }
+    }
+    Some(out)
 }
 
 /// An artifact that an `ArtifactGenerator` copies together.
@@ -254,7 +278,14 @@ pub fn read(context: &Context<'_>, app: &App, doc: &Doc) -> Result<Read, ReadErr
     if !missing.is_empty() && context.stage == Stage::Searching {
         return Ok(Read::Waits { values: missing });
     }
+    let Some(elsewhere) = included_elsewhere(context, kind, namespace, name) else {
+        return Ok(Read::Waits { values: Vec::new() });
+    };
     let mut content = kustomization(context, doc, &path, &mounts, substitute, &place)?;
+    content
+        .not_rendered
+        .extend(elsewhere.iter().map(|remote| format!("{} is included, and not fetched", remote.what)));
+    content.remotes.extend(elsewhere);
     content.problems.extend(notes);
     Ok(Read::Content { content: Box::new(content), without: missing })
 }

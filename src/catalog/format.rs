@@ -243,12 +243,18 @@ pub fn content(mut closure: Closure<'_>, jobs: Vec<Job>) -> Content {
     Content {
         inputs: closure.inputs,
         around: BTreeMap::new(),
-        remotes: closure.remotes.into_iter().collect(),
+        remotes: closure.remotes.into_iter().map(shown).collect(),
         unknown: closure.unknown.into_iter().collect(),
         jobs,
-        not_rendered: closure.not_rendered.into_iter().collect(),
+        not_rendered: closure.not_rendered.iter().map(|why| without_credentials(why)).collect(),
         problems: closure.problems,
     }
+}
+
+/// A remote input as it may be shown.
+fn shown(remote: Remote) -> Remote {
+    let revision = remote.revision.split('&').next().unwrap_or("").to_owned();
+    Remote { what: without_credentials(&remote.what), revision, ..remote }
 }
 
 /// A remote input at a revision.
@@ -257,16 +263,21 @@ pub fn remote(what: impl Into<String>, revision: &str) -> Remote {
     Remote { what: without_credentials(&what.into()), revision: revision.to_owned(), pinned }
 }
 
-/// A URL without user and password.
-pub fn without_credentials(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let (host, path) = rest.split_once('/').map_or((rest, None), |(h, p)| (h, Some(p)));
-            let host = host.rsplit('@').next().unwrap_or(host);
-            path.map_or_else(|| format!("{scheme}://{host}"), |path| format!("{scheme}://{host}/{path}"))
-        }
-        None => url.to_owned(),
-    }
+/// A text without the users, passwords and queries of the URLs in it; of a query
+/// only the revision stays. Whoever writes a token there shows it to nobody else.
+pub fn without_credentials(text: &str) -> String {
+    text.split(' ').map(url_without_credentials).collect::<Vec<_>>().join(" ")
+}
+
+fn url_without_credentials(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (place, query) = rest.split_once('?').map_or((rest, ""), |(place, query)| (place, query));
+    let (host, path) = place.split_once('/').map_or((place, None), |(host, path)| (host, Some(path)));
+    let host = host.rsplit('@').next().unwrap_or(host);
+    let path = path.map_or_else(String::new, |path| format!("/{path}"));
+    let says = |pair: &&str| pair.starts_with("ref=") || pair.starts_with("version=");
+    let query = query.split('&').find(says).map_or_else(String::new, |pair| format!("?{pair}"));
+    format!("{scheme}://{host}{path}{query}")
 }
 
 /// An id of the document's own namespace and name.

@@ -37,7 +37,7 @@ pub fn matching(files: &dyn Files, glob: &str) -> Result<(Blobs, Vec<Problem>), 
     let fixed: Vec<&str> = glob.split('/').take_while(|p| !p.contains(['*', '?', '[', '{'])).collect();
     let Ok(dir) = RepoPath::parse(&fixed.join("/")) else { return Ok(Default::default()) };
     let mut out = Vec::new();
-    let mut links = Vec::new();
+    let (mut links, mut folders) = (Vec::new(), Vec::new());
     match files.entry(&dir)? {
         Some(Entry { id, kind: EntryKind::File | EntryKind::Executable }) => out.push((dir, id)),
         Some(Entry { kind: EntryKind::Link, .. }) => links.push(dir),
@@ -45,6 +45,11 @@ pub fn matching(files: &dyn Files, glob: &str) -> Result<(Blobs, Vec<Problem>), 
             let deep = glob.contains("**");
             let depth = glob.split('/').count();
             walk(files, id, &dir, &mut |path, entry| {
+                let level = path.as_str().split('/').count();
+                let inside = deep || level < depth;
+                if inside && entry.kind == EntryKind::Link && !matcher.is_match(path.as_str()) {
+                    folders.push(path.clone());
+                }
                 if is_manifest(path.file_name()) && matcher.is_match(path.as_str()) {
                     match entry.kind {
                         EntryKind::File | EntryKind::Executable => out.push((path.clone(), entry.id)),
@@ -52,15 +57,30 @@ pub fn matching(files: &dyn Files, glob: &str) -> Result<(Blobs, Vec<Problem>), 
                         EntryKind::Directory | EntryKind::Submodule => {}
                     }
                 }
-                let level = path.as_str().split('/').count();
-                Ok(if deep || level < depth { Next::Enter } else { Next::Skip })
+                Ok(if inside { Next::Enter } else { Next::Skip })
             })?;
         }
         Some(_) | None => {}
     }
-    let problems = follow_all(files, links, &mut out)?;
+    let mut problems = follow_all(files, links, &mut out)?;
+    problems.extend(linked_folders(files, folders)?);
     out.sort();
     Ok((out, problems))
+}
+
+/// Folders that a pattern would enter through a link. They are not entered, and
+/// what they hold is not seen.
+fn linked_folders(files: &dyn Files, links: Vec<RepoPath>) -> Result<Vec<Problem>, ReadError> {
+    let mut problems = Vec::new();
+    for at in links {
+        if let End::Found(Found { what: What::Tree(_), real }) = link::follow(files, &at)?.end {
+            let message = format!("{at} is a link to the folder {real}, and patterns enter none");
+            let place = Some(Place::new(at.as_str(), 1, 1));
+            let problem = Problem::new(Code::LinkedFolder, place, message);
+            problems.push(problem.help(format!("Name {real} in `apps`, beside or instead of the link.")));
+        }
+    }
+    Ok(problems)
 }
 
 /// Takes the files that links lead to, under the links' names.

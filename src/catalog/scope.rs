@@ -103,6 +103,7 @@ pub enum PathHere {
 /// be a tag, and a tag may be a branch: those count as exact only when they look
 /// like a version.
 pub fn is_exact(revision: &str) -> bool {
+    let revision = revision.rsplit_once('@').map_or(revision, |(_, digest)| digest);
     let digest = revision.starts_with("sha256:") && revision.len() == 71;
     let commit = revision.len() == 40 && revision.bytes().all(|b| b.is_ascii_hexdigit());
     digest || commit || is_version(revision)
@@ -136,7 +137,8 @@ mod tests {
 
     #[test]
     fn ranges_and_branches_float() {
-        for exact in ["1.2.3", "v1.2.3-rc.1", "1.2.3+build", &"a".repeat(40)] {
+        let digest = format!("latest@sha256:{}", "a".repeat(64));
+        for exact in ["1.2.3", "v1.2.3-rc.1", "1.2.3+build", &"a".repeat(40), &digest] {
             assert!(is_exact(exact), "{exact}");
         }
         for floating in ["", "main", "1.x", "^1.2.3", ">=1.0.0", "1.2", "*", "latest", "1.2.3 || 2.0.0"] {

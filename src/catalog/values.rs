@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::app::Format;
+use super::app::{App, Format};
 use super::doc::{Doc, at};
 use super::kinds::Fresh;
 use crate::name::Digest;
@@ -95,15 +95,12 @@ pub fn named(format: Format, doc: &Doc, namespace: &str) -> Vec<Named> {
 }
 
 /// The definition together with digests of what it takes values from: those are
-/// part of what is deployed. A Kustomization's ConfigMaps are not among them,
-/// because its objects show what they hold.
-pub fn with_digests(
-    known: &ValueSources,
-    format: Format,
-    named: &[Named],
-    definition: &Arc<Json>,
-) -> Arc<Json> {
-    let shown = |named: &Named| format == Format::FluxKustomization && named.kind == "ConfigMap";
+/// part of what is deployed. The ConfigMaps of a Kustomization whose files are
+/// here are not among them, because its objects show what they hold.
+pub fn with_digests(known: &ValueSources, app: &App, named: &[Named]) -> Arc<Json> {
+    let definition = &app.definition;
+    let objects = app.format == Format::FluxKustomization && !app.content.jobs.is_empty();
+    let shown = |named: &Named| objects && named.kind == "ConfigMap";
     let seen: serde_json::Map<String, Json> = named
         .iter()
         .filter(|named| !shown(named))

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::{Entry, EntryKind, Files, Listing, MARKERS, ReadError, TOOL_FILES, TreeFacts, find, sort_key};
+use super::{Entry, EntryKind, Files, Listing, MARKERS, ReadError, TreeFacts, find, is_looked_for, sort_key};
 use crate::name::{Digest, ObjectId, RepoPath};
 
 /// A set of files in memory.
@@ -116,9 +116,9 @@ impl Files for MemoryFiles {
     fn facts(&self, tree: ObjectId) -> Result<TreeFacts, ReadError> {
         let mut facts = TreeFacts::default();
         for (name, entry) in self.list(tree)?.iter() {
-            facts.has_tool_file |= TOOL_FILES.contains(&name.as_str());
+            facts.has_looked_for |= is_looked_for(name);
             facts = facts.or(match entry.kind {
-                EntryKind::Directory => TreeFacts { has_tool_file: false, ..self.facts(entry.id)? },
+                EntryKind::Directory => TreeFacts { has_looked_for: false, ..self.facts(entry.id)? },
                 EntryKind::Link | EntryKind::Submodule => {
                     TreeFacts { has_links: true, ..TreeFacts::default() }
                 }

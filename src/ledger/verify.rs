@@ -191,6 +191,11 @@ pub fn only_added(parent: &dyn Files, child: &dyn Files, commit: &str) -> Result
     };
     let olds = list(parent, before)?;
     let news = after.map(|after| list(child, after)).transpose()?.flatten();
+    let added = |list: &Option<Listing>| list.as_ref().map_or(0, |list| list.len());
+    if added(&news) > added(&olds) + 1 {
+        let message = format!("commit {commit} adds more than one entry, which no run does");
+        found.push(problem(Code::LedgerSequence, &at, message));
+    }
     for (name, old) in olds.iter().flat_map(|list| list.iter()) {
         let folder = at.child(name);
         let Some(new) = news.as_ref().and_then(|list| find(list, name)) else {
@@ -211,6 +216,16 @@ pub fn only_added(parent: &dyn Files, child: &dyn Files, commit: &str) -> Result
         }
     }
     Ok(found)
+}
+
+/// What the branch's first commit holds: one entry at most. More were never added
+/// one by one.
+pub fn first(files: &dyn Files, commit: &str) -> Result<Vec<Problem>, LedgerError> {
+    let at = path::entries();
+    let Some(FileEntry { id, kind: EntryKind::Directory }) = files.entry(&at)? else { return Ok(Vec::new()) };
+    let message = format!("the branch begins with commit {commit}, which holds more than one entry");
+    let more = files.list(id)?.len() > 1;
+    Ok(more.then(|| problem(Code::LedgerSequence, &at, message)).into_iter().collect())
 }
 
 /// Whether a file's JSON is in canonical form.

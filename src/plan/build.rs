@@ -30,6 +30,8 @@ pub struct Parts<'a> {
     pub after: BTreeMap<AppId, Result<Vec<Object>, Vec<String>>>,
     /// What is there now.
     pub before: BTreeMap<AppId, Vec<Object>>,
+    /// Objects that apps without a step here have, as far as it is known.
+    pub held: BTreeSet<ObjectKey>,
     /// Whether the catalogs are complete.
     pub completeness: Completeness,
 }
@@ -46,8 +48,9 @@ pub fn build(parts: Parts<'_>) -> Result<Plan, serde_json::Error> {
     deletes.reverse();
     let in_plan: BTreeSet<&AppId> = kept.iter().chain(&deletes).map(|a| &a.key.app).collect();
     // An object that another app renders now has changed hands: it stays.
-    let kept_objects: BTreeSet<ObjectKey> =
+    let mut kept_objects: BTreeSet<ObjectKey> =
         parts.after.values().flatten().flatten().map(|object| object.key.clone()).collect();
+    kept_objects.extend(parts.held.iter().cloned());
     let mut steps = Vec::new();
     for affected in kept.into_iter().chain(deletes) {
         steps.push(step(&parts, affected, &in_plan, &kept_objects));

@@ -102,6 +102,8 @@ codes! {
         "Its children are not seen, so the affected set is not complete.";
     DocumentTemplated "L0313" Error hides "a definition holds template text that nothing renders"
         "Point `apps` at the chart or kustomization that renders it.";
+    LinkedFolder "L0314" Warning hides "a pattern of `apps` would enter a folder through a link"
+        "Name the folder itself: links are not entered, so what they hold is not seen.";
     // L04xx: sources and content
     SourceUnknown "L0401" Error shows "a source cannot be found"
         "Define the source, or correct its name.";

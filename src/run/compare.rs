@@ -95,6 +95,7 @@ impl Comparison {
             Base::Commit(commit) if commit == head => (Some(head_files.clone()), Some(head_catalog.clone())),
             Base::Commit(commit) => {
                 let files = world.repo.files(commit)?;
+                reader.read_by(world.config_at(head, &files)?);
                 let catalog = reader.catalog(&files)?;
                 (Some(files), Some(catalog))
             }

@@ -95,11 +95,15 @@ pub fn plan(
     against: Against,
     ask: &Ask<'_>,
 ) -> Result<Planned, RunError> {
-    let graph = comparison.graph();
+    let mut graph = comparison.graph();
     if against == Against::Ledger
         && let Some(snapshot) = deployed
     {
         add_what_the_ledger_says(comparison, environment, snapshot);
+        for (app, stored) in &snapshot.apps {
+            let key = AppKey { environment: environment.clone(), app: app.clone() };
+            graph.add(&key, &stored.app.needs);
+        }
     }
     let selected = selection(comparison, environment, deployed, ask.apps)?;
     let all_apps = comparison.all_apps();
@@ -131,6 +135,16 @@ pub fn plan(
         };
         after.insert(key.app, objects);
     }
+    let written: BTreeSet<&AppId> =
+        affected.values().filter(|a| a.action != Action::Verify).map(|a| &a.key.app).collect();
+    let held = match against {
+        Against::Ledger => before
+            .iter()
+            .filter(|(app, _)| !written.contains(app))
+            .flat_map(|(_, objects)| objects.iter().map(|object| object.key.clone()))
+            .collect(),
+        Against::Commit => BTreeSet::new(),
+    };
     before.retain(|app, _| {
         affected.keys().any(|key| key.app == *app && affected[key].action != Action::Verify)
     });
@@ -147,6 +161,7 @@ pub fn plan(
         touched,
         after,
         before,
+        held,
         completeness: completeness(comparison, against),
     })?;
     problems.sort();

@@ -8,6 +8,7 @@ use super::world::World;
 use crate::catalog::job::Job;
 use crate::catalog::scope::Scope;
 use crate::catalog::{self, Catalog, Reading, Rendered, Renders, Request, job_key};
+use crate::config::Config;
 use crate::files::Files;
 use crate::name::{Digest, Environment};
 use crate::outside::render::Outcome;
@@ -26,6 +27,8 @@ pub struct Reader<'w> {
     renders: Renders,
     /// What points back at this repository, once it is known.
     scope: Scope,
+    /// The configuration to read by, where it is not the authority's.
+    config: Option<Config>,
 }
 
 impl<'w> Reader<'w> {
@@ -36,7 +39,12 @@ impl<'w> Reader<'w> {
 
     /// A reader of some environments only.
     pub fn of(world: &'w World, environments: &'w [Environment]) -> Self {
-        Self { world, environments, renders: Renders::new(), scope: world.scope.clone() }
+        Self { world, environments, renders: Renders::new(), scope: world.scope.clone(), config: None }
+    }
+
+    /// Reads by another configuration from now on: what a commit says of itself.
+    pub fn read_by(&mut self, config: Option<Config>) {
+        self.config = config;
     }
 
     /// Forgets renders when they are many. What they were renders of is not
@@ -85,7 +93,7 @@ impl<'w> Reader<'w> {
         let reading = catalog::read(&Request {
             files,
             parses: &self.world.parses,
-            config: &self.world.config,
+            config: self.config.as_ref().unwrap_or(&self.world.config),
             environment,
             scope: &self.scope,
             hints: &self.world.hints,

@@ -118,6 +118,21 @@ impl World {
     }
 }
 
+impl World {
+    /// What `luigi.yaml` said at base, where head is the authority: then a change of
+    /// it is a change like any other. `None` where the authority's own holds for
+    /// both ends, and where base has none that can be used.
+    pub fn config_at(&self, head: CommitId, base: &dyn Files) -> Result<Option<Config>, RunError> {
+        if self.authority != head || self.config_state != ConfigState::Committed {
+            return Ok(None);
+        }
+        let Some(entry) = base.entry(&RepoPath::root().child(config::FILE))? else { return Ok(None) };
+        let Some(bytes) = bounded(base, entry.id)? else { return Ok(None) };
+        let (config, problems) = config::read(config::FILE, &bytes);
+        Ok((!problems.iter().any(|p| p.severity == Severity::Error)).then_some(config))
+    }
+}
+
 /// A URL of another host: a folder or a bundle says nothing about what children
 /// mean.
 fn is_hosted(url: &str) -> bool {

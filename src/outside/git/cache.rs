@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::files::{MARKERS, TOOL_FILES, TreeFacts};
+use crate::files::{LOOKED_FOR, MARKERS, TreeFacts};
 use crate::name::ObjectId;
 
 const RECORD: usize = 32;
@@ -62,15 +62,15 @@ impl Cache {
 
 /// Stands for what is looked for and this layout: other names, other checks.
 fn version() -> Vec<u8> {
-    let names = [&MARKERS[..], &TOOL_FILES[..]].concat();
-    format!("luigi tree facts 3\0{}", names.join("\0")).into_bytes()
+    let names = [&MARKERS[..], &LOOKED_FOR[..]].concat();
+    format!("luigi tree facts 4\0{}", names.join("\0")).into_bytes()
 }
 
 fn record(id: ObjectId, facts: TreeFacts, version: &Sha256) -> [u8; RECORD] {
     let mut record = [0; RECORD];
     record[..20].copy_from_slice(&id.0);
     record[20] =
-        u8::from(facts.mentions_apps) | u8::from(facts.has_links) << 1 | u8::from(facts.has_tool_file) << 2;
+        u8::from(facts.mentions_apps) | u8::from(facts.has_links) << 1 | u8::from(facts.has_looked_for) << 2;
     let check = version.clone().chain_update(&record[..BODY]).finalize();
     record[BODY..].copy_from_slice(&check[..RECORD - BODY]);
     record
@@ -87,7 +87,7 @@ fn parse(bytes: &[u8]) -> HashMap<ObjectId, TreeFacts> {
         let facts = TreeFacts {
             mentions_apps: flags & 1 != 0,
             has_links: flags & 2 != 0,
-            has_tool_file: flags & 4 != 0,
+            has_looked_for: flags & 4 != 0,
         };
         if record(ObjectId(id), facts, &version) == candidate {
             known.insert(ObjectId(id), facts);
@@ -104,7 +104,8 @@ mod tests {
     use super::*;
 
     fn sample(n: u8) -> (ObjectId, TreeFacts) {
-        let facts = TreeFacts { mentions_apps: n & 1 == 0, has_links: n & 2 == 0, has_tool_file: n & 4 == 0 };
+        let facts =
+            TreeFacts { mentions_apps: n & 1 == 0, has_links: n & 2 == 0, has_looked_for: n & 4 == 0 };
         (ObjectId([n; 20]), facts)
     }
 

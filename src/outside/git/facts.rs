@@ -9,7 +9,7 @@ use memchr::memmem::Finder;
 
 use super::oid;
 use super::store::{self, Store};
-use crate::files::{EntryKind, MARKERS, MAX_BLOB, ReadError, TOOL_FILES, TreeFacts};
+use crate::files::{EntryKind, MARKERS, MAX_BLOB, ReadError, TreeFacts, is_looked_for};
 use crate::name::ObjectId;
 
 /// The facts of a tree: from memory, from the cache on disk, or by reading every
@@ -25,14 +25,14 @@ pub(super) fn facts(store: &Store, tree: ObjectId) -> Result<TreeFacts, ReadErro
     for tree in unknown.iter().rev() {
         let mut facts = TreeFacts::default();
         for (name, entry) in store.list(*tree)?.iter() {
-            facts.has_tool_file |= TOOL_FILES.contains(&name.as_str());
+            facts.has_looked_for |= is_looked_for(name);
             facts = facts.or(match entry.kind {
                 EntryKind::Directory => {
                     let known = learnt.get(&entry.id).copied().or_else(|| store.known_facts(entry.id));
                     let below = known.ok_or_else(|| {
                         ReadError::new(format!("tree {}", entry.id), "it was not scanned before its parent")
                     })?;
-                    TreeFacts { has_tool_file: false, ..below }
+                    TreeFacts { has_looked_for: false, ..below }
                 }
                 EntryKind::File | EntryKind::Executable => {
                     TreeFacts { mentions_apps: mentions.contains(&entry.id), ..TreeFacts::default() }

@@ -32,10 +32,18 @@ pub(super) fn render(content: &Content<'_>, plain: &Plain) -> Result<Vec<Object>
     for (relative, path) in paths {
         let excluded = exclude.as_ref().is_some_and(|glob| glob.is_match(&relative));
         let included = include.as_ref().is_none_or(|glob| glob.is_match(&relative));
-        if excluded || !included || !is_manifest(&relative) {
+        if excluded || !included {
             continue;
         }
         let shown = content.shown(&path);
+        if relative.ends_with(".jsonnet") {
+            let message = "jsonnet is not evaluated by this version";
+            problems.push(Problem::new(Code::RenderFailed, Some(Place::file(shown)), message));
+            continue;
+        }
+        if !is_manifest(&relative) {
+            continue;
+        }
         match std::fs::read(content.disk(&path)) {
             Ok(bytes) => {
                 let (found, wrong) = read(&shown, &bytes);
@@ -58,7 +66,8 @@ fn read(shown: &str, bytes: &[u8]) -> (Vec<Object>, Vec<Problem>) {
         return (Vec::new(), Vec::new());
     }
     let (objects, problems) = object::objects(shown, bytes);
-    let looks_like_one = [&b"apiVersion:"[..], b"kind:", b"metadata:"].iter().all(|text| has(bytes, text));
+    // Without the colon: JSON in a YAML file has a quotation mark before it.
+    let looks_like_one = [&b"apiVersion"[..], b"kind", b"metadata"].iter().all(|text| has(bytes, text));
     let json = shown.strip_suffix(".json").is_some();
     if objects.is_empty() && !problems.is_empty() && !looks_like_one && !json {
         return (Vec::new(), Vec::new());

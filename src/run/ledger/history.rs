@@ -56,6 +56,9 @@ pub fn verify(repo: &Repo, branch: &Branch, tip: CommitId) -> Result<Vec<Problem
     branch.complete_history(tip)?;
     let mut problems = ledger::verify::verify(&repo.files(tip)?)?;
     let commits = repo.commits(tip, usize::MAX)?;
+    if let Some(first) = commits.last() {
+        problems.extend(ledger::verify::first(&repo.files(*first)?, &first.to_string())?);
+    }
     let earlier = |id: CommitId| repo.files(id).ok().map(|files| Box::new(files) as Box<dyn Files>);
     for pair in commits.windows(2) {
         let (child, parent, name) = (repo.files(pair[0])?, repo.files(pair[1])?, pair[0].to_string());
