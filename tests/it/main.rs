@@ -13,5 +13,6 @@ mod git;
 mod prove;
 mod render;
 mod schema;
+mod settle;
 mod support;
 mod tidy;

@@ -52,8 +52,9 @@ pub(super) fn deployment(case: &Case<'_>, live: &Value) -> Settle {
     let updated = count(live, "updatedReplicas");
     let numbers = unobserved(live)
         .or_else(|| fewer(updated, want, "are of this revision"))
+        .or_else(|| fewer(count(live, "replicas"), want, "are there"))
         .or_else(|| surplus(count(live, "replicas"), updated.max(want)))
-        .or_else(|| fewer(count(live, "availableReplicas"), want, "are available"))
+        .or_else(|| fewer(count(live, "availableReplicas"), updated, "are available"))
         .or_else(|| fewer(count(live, "readyReplicas"), want, "are ready"))
         .or_else(|| surplus(count(live, "replicas"), want));
     if let Some(settle) = numbers {
@@ -80,8 +81,7 @@ pub(super) fn stateful_set(live: &Value) -> Settle {
     let want = replicas(live);
     let (have, ready) = (count(live, "replicas"), count(live, "readyReplicas"));
     let updated = count(live, "updatedReplicas");
-    let strategy = |path: &[&str]| int(live, path).unwrap_or(0).clamp(0, want.max(0));
-    let partition = strategy(&["spec", "updateStrategy", "rollingUpdate", "partition"]);
+    let partition = int(live, &["spec", "updateStrategy", "rollingUpdate", "partition"]).unwrap_or(0).max(0);
     if text(live, &["spec", "updateStrategy", "type"]) == Some("OnDelete") {
         let stale = (updated < have).then(|| {
             format!(

@@ -22,9 +22,14 @@ fn a_deployment_is_complete_or_says_what_is_missing() {
     assert_eq!(of(json!({})), "ready");
     assert_eq!(of(json!({"updatedReplicas": 2})), "waiting: 2 of 3 pods are of this revision");
     assert_eq!(of(json!({"replicas": 4})), "waiting: 1 old pods have to go");
+    // Counts that do not fit together, as kstatus has them too.
+    assert_eq!(of(json!({"replicas": 2})), "waiting: 2 of 3 pods are there");
+    let more = json!({"replicas": 4, "updatedReplicas": 4});
+    assert_eq!(of(more), "waiting: 3 of 4 pods are available");
     assert_eq!(of(json!({"availableReplicas": 1})), "waiting: 1 of 3 pods are available");
     assert_eq!(of(json!({"readyReplicas": 2})), "waiting: 2 of 3 pods are ready");
-    assert_eq!(of(json!({"replicas": 5, "updatedReplicas": 5})), "waiting: 2 old pods have to go");
+    let more = json!({"replicas": 5, "updatedReplicas": 5, "availableReplicas": 5});
+    assert_eq!(of(more), "waiting: 2 old pods have to go");
     assert_eq!(of(json!({"observedGeneration": null})), "waiting: its controller has not seen it yet");
     let progressing = json!({"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated"});
     let available = json!({"type": "Available", "status": "True"});
