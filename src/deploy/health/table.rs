@@ -13,7 +13,7 @@ use crate::deploy::fields::{at, int, is_true, items, text};
 use crate::object::ObjectKey;
 
 /// Rules for a kind. The first line whose conditions all hold decides.
-struct Kind {
+struct Table {
     /// `*.` in front stands for any group that ends so.
     group: &'static str,
     /// Empty for every kind of the group.
@@ -127,9 +127,10 @@ impl Line {
             Then::Fail => Settle::failed(held.words.clone()),
             Then::Suspend => {
                 let path: Vec<&str> = held.field.unwrap_or_default().split('.').collect();
-                match is_true(live, &path) {
-                    true => Settle::suspended(case, &path, &held.words),
-                    false => Settle::Suspended(super::Hold::ByOthers, held.words.clone()),
+                if is_true(live, &path) {
+                    Settle::suspended(case, &path, &held.words)
+                } else {
+                    Settle::Suspended(super::Hold::ByOthers, held.words.clone())
                 }
             }
         }

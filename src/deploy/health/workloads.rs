@@ -43,10 +43,10 @@ pub(super) fn deployment(case: &Case<'_>, live: &Value) -> Settle {
         // ran out for this revision did so a deadline after the write.
         let since = case.applied.at.map(|at| at.saturating_add(deadline.unwrap_or(600) / 2));
         let stale = matches!((late.changed, since), (Some(changed), Some(since)) if changed < since);
-        return match stale {
-            true => Settle::waiting("the controller still reports that the revision before made no progress"),
-            false => Settle::Failed(super::Failure { reason: late.words(), faults: Vec::new() }),
-        };
+        if stale {
+            return Settle::waiting("the controller still reports that the revision before made no progress");
+        }
+        return Settle::failed(late.words());
     }
     let want = replicas(live);
     let updated = count(live, "updatedReplicas");
@@ -114,10 +114,10 @@ pub(super) fn stateful_set(live: &Value) -> Settle {
         return Settle::Ready((kept > 0).then(words));
     }
     let revision = |name: &str| text(live, &["status", name]);
-    match revision("currentRevision") == revision("updateRevision") {
-        true => Settle::Ready(None),
-        false => Settle::waiting("the rollout is not complete"),
+    if revision("currentRevision") == revision("updateRevision") {
+        return Settle::Ready(None);
     }
+    Settle::waiting("the rollout is not complete")
 }
 
 pub(super) fn daemon_set(live: &Value) -> Settle {

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-/// SplitMix64.
+/// A `SplitMix64` generator.
 pub struct Dice(pub u64);
 
 impl Dice {

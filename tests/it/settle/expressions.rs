@@ -92,8 +92,11 @@ const EXPRESSIONS: &[&str] = &[
     "status.conditions.all(e)",
 ];
 
+/// A difference: its name, and the expressions that it explains.
+type Difference = (&'static str, fn(&str) -> bool);
+
 /// Where the two may differ, by name.
-const DELIBERATE: &[(&str, fn(&str) -> bool)] = &[
+const DELIBERATE: &[Difference] = &[
     // Flux finds out at each evaluation, and waits until its deadline.
     ("a macro called with too few arguments is no function", |e| e == "status.conditions.all(e)"),
 ];

@@ -13,8 +13,11 @@ use super::judge::ask;
 /// How many objects are judged.
 const CASES: usize = 20_000;
 
+/// A difference: its name, and the objects that it explains.
+type Difference = (&'static str, fn(&Value) -> bool);
+
 /// Every difference, by name. The first that fits explains a case.
-const DELIBERATE: &[(&str, fn(&Value) -> bool)] = &[
+const DELIBERATE: &[Difference] = &[
     // A failed Pod is no success, whatever kstatus calls Current.
     ("a failed Pod has failed", |o| kind(o, "Pod") && phase(o) == "Failed"),
     // An autoscaler may make the node that is missing.
