@@ -50,7 +50,8 @@ pub(super) fn before_all(case: &Case<'_>, live: &Value) -> Option<Settle> {
 /// Whether this is a state from before the write. Resource versions grow as
 /// decimal numbers (Kubernetes KEP-5504); others are not compared.
 fn older(applied: &Applied, live: &Value) -> bool {
-    let same = applied.uid.as_deref() == text(live, &["metadata", "uid"]);
+    // Generations of two objects of one name say nothing about each other.
+    let same = applied.uid.is_none() || applied.uid.as_deref() == text(live, &["metadata", "uid"]);
     if let (Some(written), Some(found)) = (applied.generation, int(live, &["metadata", "generation"]))
         && found < written
         && same
