@@ -19,9 +19,10 @@ mod workloads;
 
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::Value;
 
-use super::fields::{at, is_true, text};
+use super::fields::{at, int, is_true, items, text, time};
 use crate::object::Object;
 
 pub use around::{Around, Binding, Event, Need, ReplicaSet, Revision, needs};
@@ -53,7 +54,7 @@ pub enum Hold {
 }
 
 /// Why an object will not become ready.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// For people, one sentence without a full stop.
     pub reason: String,
@@ -83,11 +84,21 @@ impl Applied {
         let of = |path: &[&str]| text(answer, path).map(str::to_owned);
         Self {
             uid: of(&["metadata", "uid"]),
-            generation: super::fields::int(answer, &["metadata", "generation"]),
+            generation: int(answer, &["metadata", "generation"]),
             resource_version: of(&["metadata", "resourceVersion"]),
             at,
         }
     }
+}
+
+/// When a field manager last changed an object by applying, by the server's clock:
+/// `metadata.managedFields`.
+pub fn applied_at(answer: &Value, manager: &str) -> Option<i64> {
+    let managers = items(answer, &["metadata", "managedFields"]).iter();
+    let own = managers.filter(|entry| {
+        text(entry, &["manager"]) == Some(manager) && text(entry, &["operation"]) == Some("Apply")
+    });
+    own.filter_map(|entry| time(entry, &["time"])).max()
 }
 
 /// The object as it was last seen.

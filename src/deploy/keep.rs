@@ -52,11 +52,10 @@ struct Word {
 const ANY: &[Occasion] = &[Occasion::Prune, Occasion::AppRemoved];
 const ARGO: &str = "argocd.argoproj.io/sync-options";
 
-/// The words of Luigi and of those before it, the strictest first. Argo CD:
-/// `sync-options.md` of its user guide, where `Prune` speaks of an object that
-/// left its app and `Delete` of an app that is deleted. Flux:
-/// `kustomizations.md` of its specification, "Role of the prune annotation"; an object that
-/// Flux may not reconcile is not Luigi's to delete either. Helm:
+/// The words of Luigi and of those before it, the strictest first. Argo CD's sync
+/// options: `Prune` speaks of an object that left its app, `Delete` of an app that
+/// is deleted; Luigi honours `Prune=false` for both. Flux's prune annotation; an
+/// object that Flux may not reconcile is not Luigi's to delete either. Helm:
 /// `pkg/action/resource_policy.go`. Also cli-utils (`on-remove`), the common
 /// lifecycle annotation of `config.k8s.io`, and kapp.
 const WORDS: &[Word] = &[

@@ -7,6 +7,7 @@ mod hook;
 mod options;
 mod stage;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
@@ -217,11 +218,9 @@ fn batches(mut entries: Vec<Entry>, objects: &[Object]) -> Vec<Batch> {
     entries.sort_by(|a, b| {
         let groups = (a.place, a.alone).cmp(&(b.place, b.alone));
         groups
-            .then_with(|| match a.alone {
-                // Helm: by weight, then name; kinds keep their order in that.
-                true => (&key(a).name, a.stage).cmp(&(&key(b).name, b.stage)),
-                false => a.stage.cmp(&b.stage),
-            })
+            // Helm: by weight, then name; kinds keep their order in that.
+            .then_with(|| if a.alone { key(a).name.cmp(&key(b).name) } else { Ordering::Equal })
+            .then_with(|| a.stage.cmp(&b.stage))
             .then_with(|| key(a).cmp(key(b)))
             .then_with(|| objects[a.item].api_version().cmp(objects[b.item].api_version()))
     });

@@ -20,6 +20,7 @@ mod pins;
 mod prove;
 mod render;
 mod schema;
+mod settle;
 mod support;
 mod tidy;
 mod unseen;

@@ -45,19 +45,19 @@ pub(super) fn claim(case: &Case<'_>, live: &Value) -> Settle {
 
 pub(super) fn service(live: &Value) -> Settle {
     let balancer = text(live, &["spec", "type"]) == Some("LoadBalancer");
-    match balancer && !has_address(live) {
-        true => Settle::waiting("its load balancer has no address yet"),
-        false => Settle::Ready(None),
+    if balancer && !has_address(live) {
+        return Settle::waiting("its load balancer has no address yet");
     }
+    Settle::Ready(None)
 }
 
 pub(super) fn ingress(live: &Value) -> Settle {
-    match has_address(live) {
-        true => Settle::Ready(None),
-        false => Settle::waiting(
-            "it has no address yet; if its controller never sets one, annotate it with luigi.dev/wait: disabled",
-        ),
+    if has_address(live) {
+        return Settle::Ready(None);
     }
+    Settle::waiting(
+        "it has no address yet; if its controller never sets one, annotate it with luigi.dev/wait: disabled",
+    )
 }
 
 fn has_address(live: &Value) -> bool {

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::conditions::{Condition, conditions};
@@ -54,7 +55,7 @@ impl Budget {
 }
 
 /// A container that fails.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PodFault {
     /// The pod's namespace.
     pub namespace: String,
@@ -77,7 +78,7 @@ pub struct PodFault {
 }
 
 /// A container's log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Log {
     /// The pod's namespace.
     pub namespace: String,
@@ -90,7 +91,8 @@ pub struct Log {
 }
 
 /// Which run of a container a log is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LogRun {
     /// The one that runs or has just ended.
     Current,

@@ -25,17 +25,14 @@ pub fn opted_out(object: &Object) -> Option<&'static str> {
 
 /// What goes before all rules, the user's own included.
 pub(super) fn before_all(case: &Case<'_>, live: &Value) -> Option<Settle> {
+    if older(case.applied, live) {
+        return Some(Settle::waiting("what was read is older than what was written"));
+    }
     let uid = text(live, &["metadata", "uid"]);
     if let (Some(written), Some(found)) = (case.applied.uid.as_deref(), uid)
         && written != found
     {
-        return Some(match older(case.applied, live) {
-            true => Settle::waiting("what was read is older than what was written"),
-            false => Settle::failed("somebody else has deleted it and made it anew"),
-        });
-    }
-    if older(case.applied, live) {
-        return Some(Settle::waiting("what was read is older than what was written"));
+        return Some(Settle::failed("somebody else has deleted it and made it anew"));
     }
     if let Some(name) = opted_out(case.desired) {
         return Some(Settle::noted(format!("it is not waited for, by its annotation {name}")));
@@ -53,8 +50,11 @@ pub(super) fn before_all(case: &Case<'_>, live: &Value) -> Option<Settle> {
 /// Whether this is a state from before the write. Resource versions grow as
 /// decimal numbers (Kubernetes KEP-5504); others are not compared.
 fn older(applied: &Applied, live: &Value) -> bool {
+    // Generations of two objects of one name say nothing about each other.
+    let same = applied.uid.is_none() || applied.uid.as_deref() == text(live, &["metadata", "uid"]);
     if let (Some(written), Some(found)) = (applied.generation, int(live, &["metadata", "generation"]))
         && found < written
+        && same
     {
         return true;
     }

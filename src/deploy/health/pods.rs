@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::deploy::fields::{at, controller_uid, int, items, text, time};
@@ -53,7 +54,8 @@ pub struct Container {
 }
 
 /// What a container is in its pod.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ContainerRole {
     /// It runs before the main ones, or beside them as a sidecar.
     Init,
@@ -80,7 +82,7 @@ pub enum ContainerState {
 }
 
 /// How a container ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ended {
     /// Its exit code.
     pub exit_code: i64,

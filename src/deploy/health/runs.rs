@@ -27,12 +27,10 @@ pub(super) fn job(case: &Case<'_>, live: &Value) -> Settle {
     let (succeeded, active, failed) = (count("succeeded"), count("active"), count("failed"));
     let want = want.unwrap_or(1);
     let begun = super::at(live, &["status", "startTime"]).is_some();
-    match begun {
-        true => Settle::Waiting(format!(
-            "{succeeded} of {want} runs have succeeded, {active} run, {failed} failed"
-        )),
-        false => Settle::waiting("the Job has not begun"),
+    if !begun {
+        return Settle::waiting("the Job has not begun");
     }
+    Settle::Waiting(format!("{succeeded} of {want} runs have succeeded, {active} run, {failed} failed"))
 }
 
 pub(super) fn pod(case: &Case<'_>, live: &Value) -> Settle {

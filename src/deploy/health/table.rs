@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::conditions::{Condition, conditions, find};
 use super::{Case, Settle, StatusPart, has_any};
-use crate::deploy::fields::{at, int, is_true};
+use crate::deploy::fields::{at, int, is_true, items, text};
 use crate::object::ObjectKey;
 
 /// Rules for a kind. The first line whose conditions all hold decides.
-struct Kind {
+struct Table {
     /// `*.` in front stands for any group that ends so.
     group: &'static str,
     /// Empty for every kind of the group.
@@ -83,11 +83,11 @@ fn unknown(case: &Case<'_>, live: &Value, conditions: &[Condition], status: bool
             "no controller has reported on it yet; if none ever does, annotate it with luigi.dev/wait: disabled",
         );
     }
-    // The server has a condition of this kind, only none about this generation.
-    let dropped = has_any(live, &["status", "conditions"]) && conditions.is_empty();
-    match dropped {
-        true => Settle::waiting("its conditions are about an earlier generation"),
-        false => Settle::Ready(None),
+    let stale = items(live, &["status", "conditions"]).iter();
+    let mut stale = stale.filter(|condition| text(condition, &["type"]) == Some("Ready"));
+    match stale.next() {
+        Some(_) => Settle::waiting("its condition Ready is about an earlier generation"),
+        None => Settle::Ready(None),
     }
 }
 
@@ -127,9 +127,10 @@ impl Line {
             Then::Fail => Settle::failed(held.words.clone()),
             Then::Suspend => {
                 let path: Vec<&str> = held.field.unwrap_or_default().split('.').collect();
-                match is_true(live, &path) {
-                    true => Settle::suspended(case, &path, &held.words),
-                    false => Settle::Suspended(super::Hold::ByOthers, held.words.clone()),
+                if is_true(live, &path) {
+                    Settle::suspended(case, &path, &held.words)
+                } else {
+                    Settle::Suspended(super::Hold::ByOthers, held.words.clone())
                 }
             }
         }

@@ -189,7 +189,10 @@ fn the_generation_and_the_standard_conditions_hold_for_every_kind() {
     let old = json!({"type": "Ready", "status": "True", "observedGeneration": 0});
     let new = json!({"type": "Ready", "status": "True", "observedGeneration": 1});
     let undated = |condition: Value| of(json!({"conditions": [condition]}));
-    assert_eq!(undated(old), "waiting: its conditions are about an earlier generation");
+    let stale = "waiting: its condition Ready is about an earlier generation";
+    assert_eq!(undated(old.clone()), stale);
+    let other = json!({"type": "Reconciling", "status": "False"});
+    assert_eq!(conditions(json!([old, other])), stale);
     assert_eq!(undated(new), "ready");
 }
 
@@ -231,4 +234,15 @@ fn a_check_of_the_user_goes_before_the_rule_of_the_kind() {
     let scene = scene.with(|scene| scene.live["metadata"]["deletionTimestamp"] = json!(WRITTEN_TEXT));
     let case = Case { check: checks.of(&scene.desired.key), ..scene.case(Live::Here(&scene.live)) };
     assert_eq!(settle(&case).to_string(), "waiting: it is being deleted");
+}
+
+#[test]
+fn the_time_of_a_write_is_its_managers() {
+    let entry = |manager: &str, operation: &str, time: &str| json!({"manager": manager, "operation": operation, "time": time});
+    let answer = json!({"metadata": {"managedFields": [
+        entry("luigi", "Apply", WRITTEN_TEXT), entry("luigi", "Update", "2026-02-02T00:00:00Z"),
+        entry("other", "Apply", "2026-02-02T00:00:00Z"),
+    ]}});
+    assert_eq!(applied_at(&answer, "luigi"), Some(WRITTEN));
+    assert_eq!(applied_at(&answer, "nobody"), None);
 }

@@ -43,17 +43,18 @@ pub(super) fn deployment(case: &Case<'_>, live: &Value) -> Settle {
         // ran out for this revision did so a deadline after the write.
         let since = case.applied.at.map(|at| at.saturating_add(deadline.unwrap_or(600) / 2));
         let stale = matches!((late.changed, since), (Some(changed), Some(since)) if changed < since);
-        return match stale {
-            true => Settle::waiting("the controller still reports that the revision before made no progress"),
-            false => Settle::Failed(super::Failure { reason: late.words(), faults: Vec::new() }),
-        };
+        if stale {
+            return Settle::waiting("the controller still reports that the revision before made no progress");
+        }
+        return Settle::failed(late.words());
     }
     let want = replicas(live);
     let updated = count(live, "updatedReplicas");
     let numbers = unobserved(live)
         .or_else(|| fewer(updated, want, "are of this revision"))
+        .or_else(|| fewer(count(live, "replicas"), want, "are there"))
         .or_else(|| surplus(count(live, "replicas"), updated.max(want)))
-        .or_else(|| fewer(count(live, "availableReplicas"), want, "are available"))
+        .or_else(|| fewer(count(live, "availableReplicas"), updated, "are available"))
         .or_else(|| fewer(count(live, "readyReplicas"), want, "are ready"))
         .or_else(|| surplus(count(live, "replicas"), want));
     if let Some(settle) = numbers {
@@ -80,8 +81,7 @@ pub(super) fn stateful_set(live: &Value) -> Settle {
     let want = replicas(live);
     let (have, ready) = (count(live, "replicas"), count(live, "readyReplicas"));
     let updated = count(live, "updatedReplicas");
-    let strategy = |path: &[&str]| int(live, path).unwrap_or(0).clamp(0, want.max(0));
-    let partition = strategy(&["spec", "updateStrategy", "rollingUpdate", "partition"]);
+    let partition = int(live, &["spec", "updateStrategy", "rollingUpdate", "partition"]).unwrap_or(0).max(0);
     if text(live, &["spec", "updateStrategy", "type"]) == Some("OnDelete") {
         let stale = (updated < have).then(|| {
             format!(
@@ -114,10 +114,10 @@ pub(super) fn stateful_set(live: &Value) -> Settle {
         return Settle::Ready((kept > 0).then(words));
     }
     let revision = |name: &str| text(live, &["status", name]);
-    match revision("currentRevision") == revision("updateRevision") {
-        true => Settle::Ready(None),
-        false => Settle::waiting("the rollout is not complete"),
+    if revision("currentRevision") == revision("updateRevision") {
+        return Settle::Ready(None);
     }
+    Settle::waiting("the rollout is not complete")
 }
 
 pub(super) fn daemon_set(live: &Value) -> Settle {

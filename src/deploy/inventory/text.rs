@@ -47,12 +47,12 @@ struct Document {
     entry: u64,
     environment: String,
     epoch: u64,
-    kinds: Vec<Kind>,
+    kinds: Vec<OfKind>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kind {
+struct OfKind {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     group: String,
     kind: String,
@@ -81,6 +81,7 @@ struct Versioned {
     api_version: String,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "errors are handed over")]
 fn unreadable(words: impl ToString) -> InventoryError {
     InventoryError::Unreadable(words.to_string())
 }
@@ -99,7 +100,7 @@ impl Inventory {
                 uid: member.uid.clone(),
             });
         }
-        let kinds = kinds.into_iter().map(|((group, kind, version), objects)| Kind {
+        let kinds = kinds.into_iter().map(|((group, kind, version), objects)| OfKind {
             group: group.to_owned(),
             kind: kind.to_owned(),
             objects,

@@ -23,18 +23,18 @@ const fn or(path: &'static [&'static str], default: &'static str) -> Fixed {
     Fixed { path, default: Some(default) }
 }
 
-struct Kind {
+struct Rules {
     group: &'static str,
     kind: &'static str,
     fields: &'static [Fixed],
 }
 
 /// From the validation of Kubernetes 1.36 (`pkg/apis/*/validation`).
-const KINDS: &[Kind] = &[
-    Kind { group: "apps", kind: "Deployment", fields: &[fixed(&["spec", "selector"])] },
-    Kind { group: "apps", kind: "ReplicaSet", fields: &[fixed(&["spec", "selector"])] },
-    Kind { group: "apps", kind: "DaemonSet", fields: &[fixed(&["spec", "selector"])] },
-    Kind {
+const KINDS: &[Rules] = &[
+    Rules { group: "apps", kind: "Deployment", fields: &[fixed(&["spec", "selector"])] },
+    Rules { group: "apps", kind: "ReplicaSet", fields: &[fixed(&["spec", "selector"])] },
+    Rules { group: "apps", kind: "DaemonSet", fields: &[fixed(&["spec", "selector"])] },
+    Rules {
         group: "apps",
         kind: "StatefulSet",
         fields: &[
@@ -44,7 +44,7 @@ const KINDS: &[Kind] = &[
             or(&["spec", "podManagementPolicy"], "OrderedReady"),
         ],
     },
-    Kind {
+    Rules {
         group: "batch",
         kind: "Job",
         fields: &[
@@ -59,7 +59,7 @@ const KINDS: &[Kind] = &[
             fixed(&["spec", "managedBy"]),
         ],
     },
-    Kind {
+    Rules {
         group: "",
         kind: "PersistentVolumeClaim",
         fields: &[
@@ -71,7 +71,7 @@ const KINDS: &[Kind] = &[
             or(&["spec", "volumeMode"], "Filesystem"),
         ],
     },
-    Kind {
+    Rules {
         group: "",
         kind: "PersistentVolume",
         fields: &[
@@ -84,11 +84,11 @@ const KINDS: &[Kind] = &[
             or(&["spec", "volumeMode"], "Filesystem"),
         ],
     },
-    Kind { group: "", kind: "Service", fields: &[or(&["spec", "clusterIP"], "")] },
-    Kind { group: "", kind: "Secret", fields: &[or(&["type"], "Opaque")] },
-    Kind { group: "rbac.authorization.k8s.io", kind: "RoleBinding", fields: &[fixed(&["roleRef"])] },
-    Kind { group: "rbac.authorization.k8s.io", kind: "ClusterRoleBinding", fields: &[fixed(&["roleRef"])] },
-    Kind {
+    Rules { group: "", kind: "Service", fields: &[or(&["spec", "clusterIP"], "")] },
+    Rules { group: "", kind: "Secret", fields: &[or(&["type"], "Opaque")] },
+    Rules { group: "rbac.authorization.k8s.io", kind: "RoleBinding", fields: &[fixed(&["roleRef"])] },
+    Rules { group: "rbac.authorization.k8s.io", kind: "ClusterRoleBinding", fields: &[fixed(&["roleRef"])] },
+    Rules {
         group: "storage.k8s.io",
         kind: "StorageClass",
         fields: &[
@@ -98,14 +98,14 @@ const KINDS: &[Kind] = &[
             or(&["volumeBindingMode"], "Immediate"),
         ],
     },
-    Kind {
+    Rules {
         group: "scheduling.k8s.io",
         kind: "PriorityClass",
         fields: &[fixed(&["value"]), or(&["preemptionPolicy"], "PreemptLowerPriority")],
     },
-    Kind { group: "networking.k8s.io", kind: "IngressClass", fields: &[fixed(&["spec", "controller"])] },
-    Kind { group: "node.k8s.io", kind: "RuntimeClass", fields: &[fixed(&["handler"])] },
-    Kind {
+    Rules { group: "networking.k8s.io", kind: "IngressClass", fields: &[fixed(&["spec", "controller"])] },
+    Rules { group: "node.k8s.io", kind: "RuntimeClass", fields: &[fixed(&["handler"])] },
+    Rules {
         group: "apiextensions.k8s.io",
         kind: "CustomResourceDefinition",
         fields: &[

@@ -94,12 +94,15 @@ fn what_is_kept_is_not_deleted() {
 #[test]
 fn versions_of_definitions_are_followed() {
     let both = crd(&[("v1", true, false), ("v2", true, true)]);
-    assert_eq!(whys(&[both.clone()], &[crd(&[("v2", true, true)])]), [Why::DefinitionVersionDropped]);
+    assert_eq!(
+        whys(std::slice::from_ref(&both), &[crd(&[("v2", true, true)])]),
+        [Why::DefinitionVersionDropped]
+    );
     let unserved = crd(&[("v1", false, false), ("v2", true, true)]);
-    assert_eq!(whys(&[both.clone()], &[unserved]), [Why::DefinitionVersionDropped]);
+    assert_eq!(whys(std::slice::from_ref(&both), &[unserved]), [Why::DefinitionVersionDropped]);
     let back = crd(&[("v1", true, true), ("v2", true, false)]);
-    assert_eq!(whys(&[both.clone()], &[back]), [Why::DefinitionStorageMoved]);
-    assert_eq!(whys(&[crd(&[("v2", true, true)])], &[both.clone()]), []);
+    assert_eq!(whys(std::slice::from_ref(&both), &[back]), [Why::DefinitionStorageMoved]);
+    assert_eq!(whys(&[crd(&[("v2", true, true)])], std::slice::from_ref(&both)), []);
     let mut cluster = both.clone();
     cluster.json["spec"]["scope"] = json!("Cluster");
     assert_eq!(whys(&[both], &[cluster]), [Why::ImmutableField]);

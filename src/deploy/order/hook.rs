@@ -1,8 +1,8 @@
 //! Hooks of Helm and Argo CD: what an object's annotations make of it.
 //!
-//! Runs nothing. Sources: Helm 4 `pkg/release/v1/hook.go`,
-//! `pkg/action/hooks.go`; Argo CD `gitops-engine/pkg/sync/hook`,
-//! `controller/hook.go`, `sync-waves.md`, `helm.md`.
+//! Runs nothing. Sources: Helm 4 `pkg/release/v1/hook.go`, `pkg/action/hooks.go`;
+//! Argo CD `gitops-engine/pkg/sync/hook`, `controller/hook.go`, and its user guide
+//! on sync waves and on Helm.
 
 use std::collections::BTreeSet;
 

@@ -9,7 +9,7 @@ use crate::deploy::fields::annotation;
 use crate::object::Object;
 
 /// Options that this version knows, by Argo CD's names
-/// (`gitops-engine/pkg/sync/common/types.go`, `sync-options.md` of its user guide).
+/// (`gitops-engine/pkg/sync/common/types.go`, user guide, "Sync options").
 const KNOWN: &[&str] = &[
     "ApplyOutOfSyncOnly",
     "ClientSideApplyMigration",
@@ -91,8 +91,8 @@ pub enum WriteWhen {
     Never,
 }
 
-/// When an object is written, by Flux's annotations
-/// (`kustomizations.md` of its specification, "Controlling the apply behavior").
+/// When an object is written, by Flux's annotations (its Kustomization API,
+/// "Controlling the apply behavior of resources").
 pub fn write_when(object: &Object) -> WriteWhen {
     let is = |name: &str, value: &str| {
         let name = format!("kustomize.toolkit.fluxcd.io/{name}");

@@ -213,11 +213,11 @@ fn what_is_not_understood_is_said() {
 
 #[test]
 fn delete_policies_are_read_from_both() {
+    use DeletePolicy::{BeforeCreation, Failed, Succeeded};
     let policies = |annotations: Value| match role(&argo("Job", "a", &annotations), &mut Vec::new()) {
         Role::Hook(hook) => hook.delete.into_iter().collect::<Vec<_>>(),
         other => panic!("{other:?}"),
     };
-    use DeletePolicy::{BeforeCreation, Failed, Succeeded};
     let helm = "helm.sh/hook";
     assert_eq!(policies(json!({helm: "pre-install"})), [BeforeCreation]);
     let both = json!({helm: "pre-install", "helm.sh/hook-delete-policy": "hook-succeeded, hook-failed"});

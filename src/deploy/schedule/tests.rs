@@ -1,6 +1,7 @@
 //! Urgencies, the queue, and how long a deploy takes with them.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
@@ -100,13 +101,13 @@ fn fleet(mut seed: u64) -> (Vec<StepOrder>, Vec<u64>) {
     let steps: Vec<StepOrder> = (0..200)
         .map(|number| {
             let layer = number / 20;
-            let needs: BTreeMap<usize, ()> = match layer {
-                0 => BTreeMap::new(),
+            let needs: BTreeSet<usize> = match layer {
+                0 => BTreeSet::new(),
                 _ => (0..=next() % 3)
-                    .map(|_| ((layer - 1) * 20 + usize::try_from(next() % 20).unwrap(), ()))
+                    .map(|_| (layer - 1) * 20 + usize::try_from(next() % 20).unwrap())
                     .collect(),
             };
-            apply(number, &needs.into_keys().collect::<Vec<_>>())
+            apply(number, &needs.into_iter().collect::<Vec<_>>())
         })
         .collect();
     let took = (0..200)

@@ -207,3 +207,9 @@ fn what_could_take_too_long_is_not_begun() {
         assert_eq!(current(&expression, &live), "ready", "{expression}");
     }
 }
+
+#[test]
+fn checks_can_be_shared_by_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&Checks::default());
+}

@@ -5,7 +5,7 @@
 //! a condition a failure that heals by itself, such as a Secret's source that is not
 //! there yet, it is waited for here: the deadline ends that, and says why.
 
-use super::{Kind, Line, Then, When};
+use super::{Line, Table, Then, When};
 use Then::{Fail, Noted, Ready, Suspend, Wait};
 use When::{Field, For, Is, NotFor};
 
@@ -13,8 +13,8 @@ const fn line(when: &'static [When], then: Then) -> Line {
     Line { when, then }
 }
 
-const fn kind(group: &'static str, kind: &'static str, lines: &'static [Line]) -> Kind {
-    Kind { group, kind, lines }
+const fn kind(group: &'static str, kind: &'static str, lines: &'static [Line]) -> Table {
+    Table { group, kind, lines }
 }
 
 /// Kinds that are what they are once they are stored.
@@ -137,7 +137,7 @@ const NO_METRIC: &[&str] = &[
     "ScalingDisabled",
 ];
 
-pub(super) const KINDS: &[Kind] = &[
+pub(super) const KINDS: &[Table] = &[
     // Built in.
     kind(
         "",

@@ -22,9 +22,14 @@ fn a_deployment_is_complete_or_says_what_is_missing() {
     assert_eq!(of(json!({})), "ready");
     assert_eq!(of(json!({"updatedReplicas": 2})), "waiting: 2 of 3 pods are of this revision");
     assert_eq!(of(json!({"replicas": 4})), "waiting: 1 old pods have to go");
+    // Counts that do not fit together, as kstatus has them too.
+    assert_eq!(of(json!({"replicas": 2})), "waiting: 2 of 3 pods are there");
+    let more = json!({"replicas": 4, "updatedReplicas": 4});
+    assert_eq!(of(more), "waiting: 3 of 4 pods are available");
     assert_eq!(of(json!({"availableReplicas": 1})), "waiting: 1 of 3 pods are available");
     assert_eq!(of(json!({"readyReplicas": 2})), "waiting: 2 of 3 pods are ready");
-    assert_eq!(of(json!({"replicas": 5, "updatedReplicas": 5})), "waiting: 2 old pods have to go");
+    let more = json!({"replicas": 5, "updatedReplicas": 5, "availableReplicas": 5});
+    assert_eq!(of(more), "waiting: 2 old pods have to go");
     assert_eq!(of(json!({"observedGeneration": null})), "waiting: its controller has not seen it yet");
     let progressing = json!({"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated"});
     let available = json!({"type": "Available", "status": "True"});
@@ -74,7 +79,7 @@ fn paused_is_suspended_by_whom() {
     assert!(asked.settle().is_done());
 }
 
-fn set(strategy: Value, status: &Value) -> Scene {
+fn set(strategy: &Value, status: &Value) -> Scene {
     let mut all = json!({
         "observedGeneration": 1, "replicas": 3, "readyReplicas": 3, "currentReplicas": 3, "updatedReplicas": 3,
         "availableReplicas": 3, "currentRevision": "r2", "updateRevision": "r2",
@@ -88,20 +93,20 @@ fn set(strategy: Value, status: &Value) -> Scene {
 #[test]
 fn a_stateful_set_rolls_to_its_partition() {
     let rolling = json!({"type": "RollingUpdate"});
-    let of = |status: Value| set(rolling.clone(), &status).says();
+    let of = |status: Value| set(&rolling, &status).says();
     assert_eq!(of(json!({})), "ready");
     assert_eq!(of(json!({"replicas": 1})), "waiting: 1 of 3 pods are there");
     assert_eq!(of(json!({"updatedReplicas": 1})), "waiting: 1 of 3 pods are of this revision");
     assert_eq!(of(json!({"readyReplicas": 2})), "waiting: 2 of 3 pods are ready");
     assert_eq!(of(json!({"replicas": 4})), "waiting: 1 old pods have to go");
     assert_eq!(of(json!({"currentRevision": "r1"})), "waiting: the rollout is not complete");
-    let slow = set(rolling.clone(), &json!({"availableReplicas": 2}));
+    let slow = set(&rolling, &json!({"availableReplicas": 2}));
     assert_eq!(slow.says(), "ready");
     let slow = slow.with(|scene| scene.live["spec"]["minReadySeconds"] = json!(5));
     assert_eq!(slow.says(), "waiting: 2 of 3 pods are available");
     let partition = |updated: i64| {
         let strategy = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}});
-        set(strategy, &json!({"updatedReplicas": updated, "currentRevision": "r1"})).says()
+        set(&strategy, &json!({"updatedReplicas": updated, "currentRevision": "r1"})).says()
     };
     assert_eq!(partition(0), "waiting: 0 of 1 pods are of this revision");
     assert_eq!(partition(1), "ready: 2 of 3 pods keep the revision before by its partition");
@@ -110,7 +115,7 @@ fn a_stateful_set_rolls_to_its_partition() {
 #[test]
 fn an_on_delete_set_is_done_and_said_to_be_stale() {
     let on_delete = || json!({"type": "OnDelete"});
-    let of = |status: Value| set(on_delete(), &status).says();
+    let of = |status: Value| set(&on_delete(), &status).says();
     assert_eq!(of(json!({})), "ready");
     let stale =
         |n: i64| format!("ready: {n} of 3 pods keep the revision before until they are deleted (OnDelete)");
@@ -168,21 +173,21 @@ fn a_replica_set_has_its_pods() {
     }
 }
 
-fn job(conditions: Value) -> Scene {
+fn job(conditions: &Value) -> Scene {
     let status = json!({"startTime": WRITTEN_TEXT, "active": 1, "failed": 2, "conditions": conditions});
     Scene::new("batch/v1", "Job", json!({"completions": 3}), status)
 }
 
 #[test]
 fn a_job_must_complete() {
-    let is = |kind: &str| job(json!([{"type": kind, "status": "True", "reason": "R"}])).says();
-    assert_eq!(job(json!([])).says(), "waiting: 0 of 3 runs have succeeded, 1 run, 2 failed");
+    let is = |kind: &str| job(&json!([{"type": kind, "status": "True", "reason": "R"}])).says();
+    assert_eq!(job(&json!([])).says(), "waiting: 0 of 3 runs have succeeded, 1 run, 2 failed");
     assert_eq!(is("Complete"), "ready");
     assert_eq!(is("Failed"), "failed: Failed is True: R");
     assert_eq!(is("FailureTarget"), "failed: FailureTarget is True: R");
     assert!(is("SuccessCriteriaMet").starts_with("waiting"));
     assert_eq!(says("batch/v1", "Job", json!({}), json!({})), "waiting: the Job has not begun");
-    let suspended = job(json!([])).with(|scene| {
+    let suspended = job(&json!([])).with(|scene| {
         scene.live["spec"]["suspend"] = json!(true);
         scene.desired.json["spec"]["suspend"] = json!(true);
     });
@@ -192,8 +197,8 @@ fn a_job_must_complete() {
 #[test]
 fn a_job_gone_by_its_time_to_live_is_judged_by_what_was_seen() {
     let gone = |ttl: Value, last: Option<&str>| {
-        let scene = job(json!([])).with(|s| s.desired.json["spec"]["ttlSecondsAfterFinished"] = ttl);
-        let last = last.map(|kind| job(json!([{"type": kind, "status": "True"}])).live);
+        let scene = job(&json!([])).with(|s| s.desired.json["spec"]["ttlSecondsAfterFinished"] = ttl);
+        let last = last.map(|kind| job(&json!([{"type": kind, "status": "True"}])).live);
         settle(&scene.case(Live::Gone(last.as_ref()))).to_string()
     };
     assert_eq!(gone(json!(0), Some("Complete")), "ready");
