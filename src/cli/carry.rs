@@ -15,8 +15,8 @@ use crate::record::Record;
 use crate::report::{markdown, text};
 use crate::run::deploying::{self, Actor, Ledger, Order, Target};
 use crate::run::error::{RunError, exit};
-use crate::run::who::TokenSource;
 use crate::run::ledger;
+use crate::run::who::TokenSource;
 use crate::run::world::{self, Options, World};
 
 /// Deploys every selected environment, in order; stops at the first that fails.

@@ -48,7 +48,9 @@ pub fn run(global: &Global, args: &InitCluster, output: &Output) -> Result<u8, R
         let Some(app) = comparison.head_catalog.apps.get(key) else { continue };
         match renders.head.get(key) {
             Some(AppRender::Objects(objects, _)) => accounts.push(of(app, objects.clone())),
-            Some(AppRender::NotRendered(_) | AppRender::Failed(_)) | None => missing.push(key.app.to_string()),
+            Some(AppRender::NotRendered(_) | AppRender::Failed(_)) | None => {
+                missing.push(key.app.to_string())
+            }
         }
     }
     let namespace = control_namespace(&name, kubernetes);
@@ -79,16 +81,21 @@ fn of(app: &App, objects: Vec<crate::object::Object>) -> Account {
 
 fn trust(args: &InitCluster, audience: Option<&str>) -> Result<Trust, RunError> {
     let audience = audience.ok_or_else(|| {
-        RunError::Usage("luigi.yaml names no `credentials.kubernetes.audience` for this environment".to_owned())
+        RunError::Usage(
+            "luigi.yaml names no `credentials.kubernetes.audience` for this environment".to_owned(),
+        )
     })?;
     for event in &args.event {
         if event.starts_with("pull_request") || event == "workflow_run" {
-            return Err(RunError::Usage(format!("{event} must never deploy: anybody's pull request causes it")));
+            return Err(RunError::Usage(format!(
+                "{event} must never deploy: anybody's pull request causes it"
+            )));
         }
     }
     let authority = match &args.issuer_authority {
-        Some(file) => std::fs::read_to_string(file)
-            .map_err(|e| RunError::io(format!("read {}", file.display()), e))?,
+        Some(file) => {
+            std::fs::read_to_string(file).map_err(|e| RunError::io(format!("read {}", file.display()), e))?
+        }
         None => String::new(),
     };
     Ok(Trust {

@@ -48,22 +48,39 @@ pub fn run(global: &Global, args: &Drift, output: &Output) -> Result<u8, RunErro
 fn text(environment: &str, found: &[AppDrift], output: &Output) {
     let differ = found.iter().filter(|app| !app.objects.is_empty()).count();
     let unread = found.iter().filter(|app| !app.unread.is_empty()).count();
-    output.data(&format!("{environment}: {} apps, {differ} drifted, {unread} not looked at whole\n", found.len()));
+    output.data(&format!(
+        "{environment}: {} apps, {differ} drifted, {unread} not looked at whole\n",
+        found.len()
+    ));
     for app in found {
         for (object, drift) in &app.objects {
             let what = match drift {
                 Found::Missing => "is not there".to_owned(),
                 Found::Unexplained => "is there, and no entry explains it".to_owned(),
                 Found::Changed { fields } => {
-                    let shown = |value: &Option<Shown>| value.as_ref().map_or("nothing".to_owned(), ToString::to_string);
+                    let shown = |value: &Option<Shown>| {
+                        value.as_ref().map_or("nothing".to_owned(), ToString::to_string)
+                    };
                     let lines: Vec<String> = fields
                         .iter()
-                        .map(|field| format!("{}: {}, applied {}", field.path, shown(&field.before), shown(&field.after)))
+                        .map(|field| {
+                            format!(
+                                "{}: {}, applied {}",
+                                field.path,
+                                shown(&field.before),
+                                shown(&field.after)
+                            )
+                        })
                         .collect();
                     format!("differs: {}", lines.join("; "))
                 }
             };
-            output.data(&format!("  {} {} {}\n", terminal(&app.app.to_string()), terminal(object), terminal(&what)));
+            output.data(&format!(
+                "  {} {} {}\n",
+                terminal(&app.app.to_string()),
+                terminal(object),
+                terminal(&what)
+            ));
         }
         for why in &app.unread {
             output.data(&format!("  {} cannot be looked at: {}\n", app.app, terminal(why)));

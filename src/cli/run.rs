@@ -141,7 +141,13 @@ fn deployed(
     (actor, output): (&Actor, &Output),
     left: &mut Left,
 ) -> Result<u8, RunError> {
-    let carry = Carry { confirm: args.confirm.clone(), wait: 600, token_file: None, format: RecordFormat::Text, record: None };
+    let carry = Carry {
+        confirm: args.confirm.clone(),
+        wait: 600,
+        token_file: None,
+        format: RecordFormat::Text,
+        record: None,
+    };
     let mut earlier: Vec<(Environment, CommitId)> = Vec::new();
     for environment in &world.environments {
         let deployed = with_order(&args.select.app, &carry, output, actor, |order| {

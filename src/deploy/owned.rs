@@ -34,11 +34,13 @@ fn map_owned<'v>(fields: &Value, desired: Option<&'v Map<String, Value>>, path: 
     desired.iter().all(|(key, value)| {
         path.push(key);
         let identity = IDENTITY.contains(&path.as_slice());
-        let owned = identity || value.is_null() || match fields.get(format!("f:{key}")) {
-            Some(fields) => value_owned(fields, value, path),
-            // A mapping may be owned through what is in it only.
-            None => false,
-        };
+        let owned = identity
+            || value.is_null()
+            || match fields.get(format!("f:{key}")) {
+                Some(fields) => value_owned(fields, value, path),
+                // A mapping may be owned through what is in it only.
+                None => false,
+            };
         path.pop();
         owned
     })
@@ -112,7 +114,9 @@ mod tests {
 
     #[test]
     fn a_field_that_was_taken_away_shows() {
-        for path in ["/f:spec/f:replicas", "/f:spec/f:template/f:spec/f:containers/k:{\"name\":\"c\"}/f:image"] {
+        for path in
+            ["/f:spec/f:replicas", "/f:spec/f:template/f:spec/f:containers/k:{\"name\":\"c\"}/f:image"]
+        {
             let mut fields = owned();
             let (parent, key) = path.rsplit_once('/').unwrap();
             fields.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key);

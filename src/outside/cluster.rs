@@ -90,7 +90,8 @@ impl Server {
     /// its place is free when that is dropped.
     fn watch_client(&self) -> Result<(reqwest::Client, Arc<()>), ClusterError> {
         let mut all = self.inner.watches.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = |(_, places): &&(reqwest::Client, Arc<()>)| Arc::strong_count(places) <= WATCHES_PER_CONNECTION;
+        let room =
+            |(_, places): &&(reqwest::Client, Arc<()>)| Arc::strong_count(places) <= WATCHES_PER_CONNECTION;
         if let Some((client, places)) = all.iter().find(room) {
             return Ok((client.clone(), Arc::clone(places)));
         }

@@ -112,7 +112,9 @@ fn of_app(control: &str, account: &Account, plurals: &BTreeMap<(String, String),
             })
             .collect();
         // To say why something does not become ready.
-        rules.push(json!({"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["get", "list", "watch"]}));
+        rules.push(
+            json!({"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["get", "list", "watch"]}),
+        );
         rules.push(json!({"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}));
         let sets = json!({"apiGroups": ["apps"], "resources": ["replicasets", "controllerrevisions"],
                           "verbs": ["get", "list", "watch"]});
@@ -153,7 +155,8 @@ fn pair((kind, namespace, name): (&str, &str, &str), rules: Value, subjects: Val
 fn defined(accounts: &[Account]) -> BTreeMap<(String, String), String> {
     let objects = accounts.iter().flat_map(|account| &account.objects);
     let definitions = objects.filter(|object| object.key.kind == "CustomResourceDefinition");
-    let text = |object: &Object, at: &str| object.json.pointer(at).and_then(Value::as_str).unwrap_or("").to_owned();
+    let text =
+        |object: &Object, at: &str| object.json.pointer(at).and_then(Value::as_str).unwrap_or("").to_owned();
     definitions
         .map(|crd| {
             let kind = (text(crd, "/spec/group"), text(crd, "/spec/names/kind"));

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::compare::{Base, Comparison, commit_or_missing};
 use super::error::RunError;
+use super::kubernetes::Cluster;
 use super::ledger::{self, Context, Direction, Ended, Request, Who};
 use super::planning::{self, Against, Ask, Planned};
-use super::kubernetes::Cluster;
 use super::who::{TokenSource, principal_of};
 use super::world::World;
 use crate::affected::Affected;

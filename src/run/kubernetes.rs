@@ -147,7 +147,8 @@ async fn begin(
         Whose::Own => None,
         Whose::Dead(holder) => Some(holder.as_str()),
     };
-    let locked = control.lock(&cluster.namespace, &me, epoch, (ctx.wait, dead)).await.map_err(|e| words(&e))?;
+    let locked =
+        control.lock(&cluster.namespace, &me, epoch, (ctx.wait, dead)).await.map_err(|e| words(&e))?;
     let control = control.behind(Arc::clone(&locked.fence));
     match ready(drive, cluster, (work, steps), (&control, &locked), epoch).await {
         Ok((grants, hands)) => Ok(Begun { locked, control, grants, hands: Arc::new(hands) }),
@@ -173,7 +174,9 @@ async fn ready(
     let checked = if failed.is_empty() {
         let sessions: BTreeMap<AppId, Session> = targets
             .keys()
-            .filter_map(|app| Some((app.clone(), grants.session(cluster, app)?.behind(Arc::clone(&locked.fence)))))
+            .filter_map(|app| {
+                Some((app.clone(), grants.session(cluster, app)?.behind(Arc::clone(&locked.fence))))
+            })
             .collect();
         let environment = drive.writer.view().map_err(|e| e.to_string())?.state.environment;
         let names = (environment, cluster.config.clone(), cluster.namespace.clone());

@@ -207,7 +207,16 @@ fn a_new_cluster_gets_everything_back_from_the_ledger_alone() {
     // As if the cluster were new: nothing of any app is there, nor what Luigi kept.
     for (app, _) in THREE {
         let namespace = fleet.namespace(app);
-        fleet.cluster.kubectl(&["delete", "deployment,configmap,service", "-n", &namespace, "-l", "!x", "--field-selector", &format!("metadata.name={app}")]);
+        fleet.cluster.kubectl(&[
+            "delete",
+            "deployment,configmap,service",
+            "-n",
+            &namespace,
+            "-l",
+            "!x",
+            "--field-selector",
+            &format!("metadata.name={app}"),
+        ]);
     }
     fleet.cluster.kubectl(&["delete", "configmap,lease", "--all", "-n", &fleet.control]);
     // The repository's content is gone, too: only the ledger knows.

@@ -60,7 +60,12 @@ impl Access {
             super::Scope::Namespaced => namespace,
             super::Scope::Cluster => "",
         };
-        Self { verb, group: resource.group.clone(), plural: resource.plural.clone(), namespace: namespace.to_owned() }
+        Self {
+            verb,
+            group: resource.group.clone(),
+            plural: resource.plural.clone(),
+            namespace: namespace.to_owned(),
+        }
     }
 }
 

@@ -141,7 +141,9 @@ impl Session {
                     let environment = namespace.to_owned();
                     return Err(LeaseError::Newer { environment, newer: seen.epoch, ours: epoch });
                 }
-                Some(seen) if !seen.holder.is_empty() && seen.holder != holder && dead != Some(&seen.holder) => {
+                Some(seen)
+                    if !seen.holder.is_empty() && seen.holder != holder && dead != Some(&seen.holder) =>
+                {
                     let silent = silent_since.as_ref().filter(|(version, _)| *version == seen.version);
                     let silent = silent.map(|(_, since)| since.elapsed());
                     if silent.is_none() {

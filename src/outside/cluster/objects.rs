@@ -73,7 +73,12 @@ pub enum Propagation {
 
 impl Session {
     /// One object; `None` when it is not there.
-    pub async fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Result<Option<Value>, ClusterError> {
+    pub async fn get(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<Value>, ClusterError> {
         let what = format!("read {}", resource.shown(namespace, name));
         match self.send(&Ask::new(&what, Method::GET, resource.object(namespace, name))).await {
             Ok(json) => Ok(Some(json)),
@@ -173,10 +178,16 @@ impl Session {
 
     /// Creates an object. A name that is taken is a conflict, also where an
     /// earlier try of this call took it: the caller knows its own objects.
-    pub async fn create(&self, resource: &Resource, namespace: &str, object: &Value) -> Result<Applied, ClusterError> {
+    pub async fn create(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        object: &Value,
+    ) -> Result<Applied, ClusterError> {
         let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("");
         let what = format!("create {}", resource.shown(namespace, name));
-        let path = format!("{}?fieldManager={MANAGER}&fieldValidation=Strict", resource.collection(namespace));
+        let path =
+            format!("{}?fieldManager={MANAGER}&fieldValidation=Strict", resource.collection(namespace));
         applied(&what, self.send(&Ask::new(&what, Method::POST, path).json(object)).await?)
     }
 

@@ -12,7 +12,8 @@ use super::error::ClusterError;
 use super::session::{Ask, Session};
 use crate::object::ObjectKey;
 
-const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
+const AGGREGATED: &str =
+    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
 
 /// Whether objects of a kind are in namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,8 @@ impl Session {
     pub async fn resources(&self) -> Result<Resources, ClusterError> {
         let mut all = Resources::default();
         for top in ["/api", "/apis"] {
-            let ask = Ask { accept: AGGREGATED, ..Ask::new("read what the API server has", Method::GET, top) };
+            let ask =
+                Ask { accept: AGGREGATED, ..Ask::new("read what the API server has", Method::GET, top) };
             all.take(&self.send(&ask).await?);
         }
         Ok(all)
@@ -78,7 +80,8 @@ impl Resources {
 
     fn take(&mut self, list: &Value) {
         let text = |json: &Value, at: &str| json.pointer(at).and_then(Value::as_str).unwrap_or("").to_owned();
-        let array = |json: &Value, key: &str| json.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+        let array =
+            |json: &Value, key: &str| json.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
         for group in array(list, "items") {
             let name = text(&group, "/metadata/name");
             for version in array(&group, "versions") {
@@ -93,11 +96,19 @@ impl Resources {
                         version: text(&version, "/version"),
                         kind: kind.clone(),
                         plural: text(&resource, "/resource"),
-                        scope: if text(&resource, "/scope") == "Cluster" { Scope::Cluster } else { Scope::Namespaced },
+                        scope: if text(&resource, "/scope") == "Cluster" {
+                            Scope::Cluster
+                        } else {
+                            Scope::Namespaced
+                        },
                         has_status: array(&resource, "subresources")
                             .iter()
                             .any(|sub| text(sub, "/subresource") == "status"),
-                        verbs: array(&resource, "verbs").iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+                        verbs: array(&resource, "verbs")
+                            .iter()
+                            .filter_map(Value::as_str)
+                            .map(str::to_owned)
+                            .collect(),
                     };
                     self.by_kind.entry((found.group.clone(), kind)).or_default().push(found);
                 }

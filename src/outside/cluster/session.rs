@@ -184,8 +184,10 @@ impl Session {
 
     /// Sends a request until there is an answer, or the time is up.
     pub(super) async fn send(&self, ask: &Ask<'_>) -> Result<Value, ClusterError> {
-        self.retried(ask, &|body| serde_json::from_slice(body).map_err(|e| format!("its answer is no JSON: {e}")))
-            .await
+        self.retried(ask, &|body| {
+            serde_json::from_slice(body).map_err(|e| format!("its answer is no JSON: {e}"))
+        })
+        .await
     }
 
     /// The same for an answer that is text.
@@ -226,11 +228,10 @@ impl Session {
         if left.is_zero() {
             return Err(Failed::ForGood(ClusterError::Fenced { what: ask.what.to_owned() }));
         }
-        let unavailable = |e: &reqwest::Error| ClusterError::Unavailable {
-            what: ask.what.to_owned(),
-            message: chain(e),
-        };
-        let request = self.request(self.server.calls(), ask).map_err(Failed::ForGood)?.timeout(limit.min(left));
+        let unavailable =
+            |e: &reqwest::Error| ClusterError::Unavailable { what: ask.what.to_owned(), message: chain(e) };
+        let request =
+            self.request(self.server.calls(), ask).map_err(Failed::ForGood)?.timeout(limit.min(left));
         let response = request.send().await.map_err(|e| Failed::ForNow(unavailable(&e), None))?;
         let status = response.status();
         let after = retry_after(&response);

@@ -31,7 +31,12 @@ impl Session {
     }
 
     /// The newest warnings about an object, by its uid.
-    pub async fn warnings(&self, namespace: &str, uid: &str, most: usize) -> Result<Vec<String>, ClusterError> {
+    pub async fn warnings(
+        &self,
+        namespace: &str,
+        uid: &str,
+        most: usize,
+    ) -> Result<Vec<String>, ClusterError> {
         let what = format!("read the events of {namespace}");
         let path = format!(
             "/api/v1/namespaces/{}/events?fieldSelector={}",
@@ -43,7 +48,9 @@ impl Session {
         let text = |item: &Value, key: &str| item.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
         let mut all: Vec<(String, String)> = items
             .iter()
-            .map(|item| (text(item, "lastTimestamp"), format!("{}: {}", text(item, "reason"), text(item, "message"))))
+            .map(|item| {
+                (text(item, "lastTimestamp"), format!("{}: {}", text(item, "reason"), text(item, "message")))
+            })
             .collect();
         all.sort();
         Ok(all.into_iter().rev().take(most).map(|(_, words)| words).collect())

@@ -123,8 +123,10 @@ impl Following {
     }
 
     async fn list(&self, known: &mut Known) -> Result<String, ClusterError> {
-        let (items, version) =
-            self.session.list_where(&self.resource, &self.watch.namespace, &self.watch.labels, &self.watch.fields).await?;
+        let (items, version) = self
+            .session
+            .list_where(&self.resource, &self.watch.namespace, &self.watch.labels, &self.watch.fields)
+            .await?;
         let mut gone = std::mem::take(known);
         for item in items {
             let key = key(&item);
@@ -155,18 +157,20 @@ impl Following {
         }
         let ask = Ask::new(&what, Method::GET, path);
         let (client, _place) = self.session.server().watch_client()?;
-        let Ok(mut response) = self.session.request(&client, &ask)?.send().await else { return Ok(End::Resume) };
+        let Ok(mut response) = self.session.request(&client, &ask)?.send().await else {
+            return Ok(End::Resume);
+        };
         let status = response.status();
         if !status.is_success() {
-            let body = response.bytes().await.map_err(|e| ClusterError::Unavailable {
-                what: what.clone(),
-                message: chain(&e),
-            });
+            let body = response
+                .bytes()
+                .await
+                .map_err(|e| ClusterError::Unavailable { what: what.clone(), message: chain(&e) });
             return match ClusterError::of(&what, status.as_u16(), &body.unwrap_or_default()) {
                 // A token that is not believed any more is renewed by the list, or ends it.
-                ClusterError::Gone { .. } | ClusterError::Unavailable { .. } | ClusterError::Unauthorized { .. } => {
-                    Ok(End::Relist)
-                }
+                ClusterError::Gone { .. }
+                | ClusterError::Unavailable { .. }
+                | ClusterError::Unauthorized { .. } => Ok(End::Relist),
                 error => Err(error),
             };
         }

@@ -170,7 +170,6 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 fn client(url: &Url) -> Result<Client, String> {
-
     crate::outside::tls::install();
     let home = url.origin();
     let same_host = reqwest::redirect::Policy::custom(move |attempt| {

@@ -72,7 +72,8 @@ pub(super) async fn carry(
 /// Hands an event to the machine, unless what it says came too late to matter.
 fn take(drive: &mut Drive<'_, '_, '_>, event: Event) -> Result<(), RunError> {
     let open = matches!(drive.machine.phase(), Phase::Running | Phase::Failing);
-    let is = |app: &AppId, states: &[StepState]| drive.machine.state(app).is_some_and(|s| states.contains(&s));
+    let is =
+        |app: &AppId, states: &[StepState]| drive.machine.state(app).is_some_and(|s| states.contains(&s));
     let counts = match &event {
         Event::Applied { apps } | Event::Refused { apps, .. } => {
             open && apps.iter().all(|app| is(app, &[StepState::Applying]))

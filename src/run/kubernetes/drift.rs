@@ -146,7 +146,9 @@ async fn object(session: &Session, placed: &Placed) -> Result<Option<Drift>, Str
             map.remove("status");
         }
         if let Some(metadata) = json.get_mut("metadata").and_then(Value::as_object_mut) {
-            for field in ["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"] {
+            for field in
+                ["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"]
+            {
                 metadata.remove(field);
             }
         }

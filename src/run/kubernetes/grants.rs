@@ -39,7 +39,8 @@ impl Grants {
         run: &str,
         apps: &BTreeMap<AppId, Target>,
     ) -> (Self, NotGranted) {
-        let mut this = Self { control: control.clone(), grants: BTreeMap::new(), own: None, asked_at: Instant::now() };
+        let mut this =
+            Self { control: control.clone(), grants: BTreeMap::new(), own: None, asked_at: Instant::now() };
         let Some(life) = cluster.life() else {
             this.own = Some(control.clone());
             return (this, NotGranted::new());
@@ -158,7 +159,8 @@ async fn prove(session: &Session, start: Instant, proof: Duration) -> Revocation
 
 fn asked(cluster: &Cluster, run: &str, app: &AppId, target: &Target, life: Duration) -> Asked {
     let account = account(app, target);
-    let nonce = Digest::of(format!("{run}\0{app}\0{:?}\0{}", SystemTime::now(), std::process::id()).as_bytes());
+    let nonce =
+        Digest::of(format!("{run}\0{app}\0{:?}\0{}", SystemTime::now(), std::process::id()).as_bytes());
     let nonce = nonce.to_string()["sha256:".len()..][..16].to_owned();
     let label = Digest::of(run.as_bytes()).to_string()["sha256:".len()..][..16].to_owned();
     Asked {

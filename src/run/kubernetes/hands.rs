@@ -22,9 +22,7 @@ use crate::deploy::inventory::{Inventory, MemberRole, Wanted};
 use crate::deploy::order::{Dialect, FaultKind, Operation, Role, WriteWhen, order, role, write_when};
 use crate::name::{AppId, Environment};
 use crate::object::{Object, ObjectKey};
-use crate::outside::cluster::{
-    ClusterError, Kept, Precondition, Propagation, Resources, Session,
-};
+use crate::outside::cluster::{ClusterError, Kept, Precondition, Propagation, Resources, Session};
 
 /// How often an inventory is read again when another write came first.
 const TRIES: usize = 5;
@@ -153,7 +151,13 @@ impl Hands {
         self.answers.lock().await.get(app).cloned().unwrap_or_default()
     }
 
-    pub(super) async fn answered(&self, app: &AppId, key: &ObjectKey, json: serde_json::Value, at: Option<i64>) {
+    pub(super) async fn answered(
+        &self,
+        app: &AppId,
+        key: &ObjectKey,
+        json: serde_json::Value,
+        at: Option<i64>,
+    ) {
         let applied = health::Applied::of(&json, at);
         self.answers.lock().await.entry(app.clone()).or_default().insert(key.clone(), (applied, json));
     }
@@ -193,8 +197,12 @@ impl Hands {
         if let Some(fault) = order.faults.iter().find(|fault| fault.kind == FaultKind::UnknownHook) {
             return Err(format!("{}: {}", fault.key, fault.words));
         }
-        let wanted: Vec<Wanted> =
-            order.batches.iter().flat_map(|b| &b.items).map(|i| wanted(&objects[*i], &order.roles[*i])).collect();
+        let wanted: Vec<Wanted> = order
+            .batches
+            .iter()
+            .flat_map(|b| &b.items)
+            .map(|i| wanted(&objects[*i], &order.roles[*i]))
+            .collect();
         self.grow(app, &wanted).await?;
         let writer = Writer { hands: self, app, session: &session, before: &before, order: &order, stop };
         let applied = writer.batches(&objects).await;
@@ -235,7 +243,8 @@ impl Hands {
     }
 
     async fn read_inventory(&self, app: &AppId) -> Result<(Kept, Inventory), Failure> {
-        let kept = self.control.inventory(&self.namespace, &inventory_name(app)).await.map_err(|e| e.to_string())?;
+        let kept =
+            self.control.inventory(&self.namespace, &inventory_name(app)).await.map_err(|e| e.to_string())?;
         let inventory = match &kept.stored {
             None => Inventory::empty(self.environment.clone(), app.clone()),
             Some(stored) => Inventory::load(stored, &self.environment, app).map_err(|e| e.to_string())?,
@@ -300,7 +309,12 @@ impl Hands {
         super::remove::surplus(self, app, kept, others).await
     }
 
-    pub(super) async fn forget(&self, app: &AppId, key: &ObjectKey, uid: Option<&str>) -> Result<(), Failure> {
+    pub(super) async fn forget(
+        &self,
+        app: &AppId,
+        key: &ObjectKey,
+        uid: Option<&str>,
+    ) -> Result<(), Failure> {
         self.store(app, |inventory| inventory.shrink(self.epoch, key, uid)).await
     }
 }
@@ -401,7 +415,8 @@ pub(super) fn wanted(placed: &Placed, role: &Role) -> Wanted {
 pub(super) fn words(error: &ClusterError) -> Failure {
     match error {
         ClusterError::Conflict { what, fields, .. } if !fields.is_empty() => {
-            let fields: Vec<String> = fields.iter().map(|(field, owner)| format!("{field} ({owner})")).collect();
+            let fields: Vec<String> =
+                fields.iter().map(|(field, owner)| format!("{field} ({owner})")).collect();
             format!(
                 "{what}: other managers own {}; take them with engine.kubernetes.force, or leave them out",
                 fields.join(", ")

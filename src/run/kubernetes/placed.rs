@@ -76,7 +76,9 @@ impl Placed {
             };
             if let Some(metadata) = object.json.get_mut("metadata").and_then(|m| m.as_object_mut()) {
                 match &namespace {
-                    Some(namespace) => drop(metadata.insert("namespace".to_owned(), namespace.clone().into())),
+                    Some(namespace) => {
+                        drop(metadata.insert("namespace".to_owned(), namespace.clone().into()))
+                    }
                     None => drop(metadata.remove("namespace")),
                 }
             }
@@ -93,7 +95,8 @@ impl Placed {
     /// Kind, namespace and name.
     pub fn at(&self) -> Result<(&Resource, &str, &str), String> {
         let key = &self.object.key;
-        let resource = self.resource.as_ref().ok_or_else(|| format!("the API server has no kind {}", key.kind))?;
+        let resource =
+            self.resource.as_ref().ok_or_else(|| format!("the API server has no kind {}", key.kind))?;
         Ok((resource, &key.namespace, &key.name))
     }
 }
@@ -115,7 +118,10 @@ mod tests {
             };
             let json = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
             let placed = place(&app, &[Object { key, json }], &Target::default(), &Resources::default());
-            assert_eq!(placed[0].object.json["metadata"]["annotations"], json!({"luigi.dev/app": "App/_/db"}));
+            assert_eq!(
+                placed[0].object.json["metadata"]["annotations"],
+                json!({"luigi.dev/app": "App/_/db"})
+            );
         }
     }
 }

@@ -89,7 +89,12 @@ fn rights(after: &[Placed], before: &[Placed], writes: bool) -> Vec<Access> {
     out.into_iter().collect()
 }
 
-async fn attempt(hands: &Hands, session: &Session, placed: &Placed, made: &BTreeSet<String>) -> Option<String> {
+async fn attempt(
+    hands: &Hands,
+    session: &Session,
+    placed: &Placed,
+    made: &BTreeSet<String>,
+) -> Option<String> {
     let (resource, namespace, name) = placed.at().ok()?;
     if made.contains(namespace) {
         return None;
@@ -111,6 +116,7 @@ async fn attempt(hands: &Hands, session: &Session, placed: &Placed, made: &BTree
 
 /// Why a run cannot begin, for each app that got no credential.
 pub(super) fn not_granted(failed: &BTreeMap<AppId, String>) -> String {
-    let list: Vec<String> = failed.iter().map(|(app, why)| format!("{app} got no credential: {why}")).collect();
+    let list: Vec<String> =
+        failed.iter().map(|(app, why)| format!("{app} got no credential: {why}")).collect();
     format!("nothing was written: {}", list.join("\n"))
 }

@@ -91,8 +91,9 @@ fn written_by_us(live: &serde_json::Value) -> bool {
 async fn known(hands: &Hands, key: &ObjectKey, member: &Member) -> Result<Option<Placed>, Failure> {
     let mut kinds = hands.kinds().await;
     for again in [true, false] {
-        if let Some(resource) =
-            kinds.of(&key.group, &member.version, &key.kind).or_else(|| kinds.preferred(&key.group, &key.kind))
+        if let Some(resource) = kinds
+            .of(&key.group, &member.version, &key.kind)
+            .or_else(|| kinds.preferred(&key.group, &key.kind))
         {
             let json = serde_json::json!({
                 "apiVersion": resource.api_version(), "kind": key.kind,

@@ -186,7 +186,9 @@ impl Waiting {
     }
 
     fn around(&self, key: &ObjectKey) -> Around {
-        let of = |need: Need| self.related.get(&(need, key.namespace.clone())).into_iter().flat_map(|all| all.values());
+        let of = |need: Need| {
+            self.related.get(&(need, key.namespace.clone())).into_iter().flat_map(|all| all.values())
+        };
         Around {
             pods: of(Need::Pods).map(Pod::read).collect(),
             replica_sets: of(Need::ReplicaSets).map(ReplicaSet::read).collect(),
@@ -197,7 +199,12 @@ impl Waiting {
     }
 
     /// Begins to watch all that is not ready, and what belongs to it.
-    async fn watch(&mut self, session: &Session, kinds: &Resources, sender: &mpsc::Sender<Told>) -> JoinSet<()> {
+    async fn watch(
+        &mut self,
+        session: &Session,
+        kinds: &Resources,
+        sender: &mpsc::Sender<Told>,
+    ) -> JoinSet<()> {
         let mut watches = JoinSet::new();
         let mut objects: BTreeMap<(String, String, String), (Resource, BTreeSet<String>)> = BTreeMap::new();
         let mut related: BTreeSet<(Need, String)> = BTreeSet::new();
@@ -205,7 +212,11 @@ impl Waiting {
             let key = &placed.object.key;
             if let Some(resource) = &placed.resource {
                 let at = (key.group.clone(), key.kind.clone(), key.namespace.clone());
-                objects.entry(at).or_insert_with(|| (resource.clone(), BTreeSet::new())).1.insert(key.name.clone());
+                objects
+                    .entry(at)
+                    .or_insert_with(|| (resource.clone(), BTreeSet::new()))
+                    .1
+                    .insert(key.name.clone());
             }
             for need in needs(key) {
                 match need {
@@ -213,7 +224,8 @@ impl Waiting {
                         related.insert((*need, key.namespace.clone()));
                     }
                     Need::StorageClass => {
-                        let class = placed.object.json.pointer("/spec/storageClassName").and_then(Value::as_str);
+                        let class =
+                            placed.object.json.pointer("/spec/storageClassName").and_then(Value::as_str);
                         if let Some(binding) = binding(session, kinds, class.unwrap_or("")).await {
                             self.binding.insert(key.clone(), binding);
                         }
@@ -258,7 +270,8 @@ impl Waiting {
                 // What the list did not show is not there.
                 for placed in &self.objects {
                     let key = &placed.object.key;
-                    let same = key.group == kind.group && key.kind == kind.kind && key.namespace == kind.namespace;
+                    let same =
+                        key.group == kind.group && key.kind == kind.kind && key.namespace == kind.namespace;
                     if same && !self.applied.contains_key(key) {
                         self.live.entry(key.clone()).or_insert(None);
                     }
@@ -288,7 +301,8 @@ impl Waiting {
                 Some(uid) => session.warnings(&key.namespace, uid, EVENTS_SHOWN).await.unwrap_or_default(),
                 None => Vec::new(),
             };
-            let more = if warnings.is_empty() { String::new() } else { format!(" ({})", warnings.join("; ")) };
+            let more =
+                if warnings.is_empty() { String::new() } else { format!(" ({})", warnings.join("; ")) };
             out.push(format!("{why}{more}"));
         }
         out

@@ -136,7 +136,11 @@ mod tests {
         let long = format!("App/_/{}", "x".repeat(200));
         for text in ["App/a/Payments", "App/b/payments", "App/_/a:b.c_d", long.as_str()] {
             let name = name(text);
-            assert!(name.len() <= 63 && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{name}");
+            assert!(
+                name.len() <= 63
+                    && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                "{name}"
+            );
         }
         assert_ne!(name("App/a/payments"), name("App/b/payments"));
         let own = Target { account: Some("deployer".to_owned()), ..Target::default() };

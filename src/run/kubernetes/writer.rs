@@ -56,11 +56,14 @@ impl Writer<'_> {
                 Then::GoOn => Vec::new(),
                 Then::AllReady if number == last && !hooks => Vec::new(),
                 Then::BatchReady => batch.items.clone(),
-                Then::AllReady => self.order.batches[..=number].iter().flat_map(|b| b.items.clone()).collect(),
+                Then::AllReady => {
+                    self.order.batches[..=number].iter().flat_map(|b| b.items.clone()).collect()
+                }
             };
             let wait: Vec<Placed> = wait.into_iter().map(|i| objects[i].clone()).collect();
             if !wait.is_empty()
-                && let Err(failure) = self.hands.wait_for(self.app, self.session, &wait, &self.hands.stopping()).await
+                && let Err(failure) =
+                    self.hands.wait_for(self.app, self.session, &wait, &self.hands.stopping()).await
             {
                 applied.failure = Some(failure);
                 return applied;
@@ -110,7 +113,9 @@ impl Writer<'_> {
             self.session.apply(resource, (namespace, name), &placed.object.json, ownership, DryRun::No)
         };
         let applied = match apply(Ownership::Respect).await {
-            Err(ClusterError::Conflict { fields, .. }) if self.may_take(&fields) => apply(Ownership::Take).await,
+            Err(ClusterError::Conflict { fields, .. }) if self.may_take(&fields) => {
+                apply(Ownership::Take).await
+            }
             other => other,
         };
         let applied = applied.map_err(|e| words(&e))?;
@@ -120,7 +125,11 @@ impl Writer<'_> {
 
     /// The live object, when it may be as it should be already: the inventory has it
     /// with the same content.
-    async fn live_if_worth(&self, placed: &Placed, known: bool) -> Result<Option<serde_json::Value>, Failure> {
+    async fn live_if_worth(
+        &self,
+        placed: &Placed,
+        known: bool,
+    ) -> Result<Option<serde_json::Value>, Failure> {
         let member = self.before.get(&placed.object.key);
         let same = known && member.is_some_and(|member| member.digest == digest(&placed.object));
         let absent_only = write_when(&placed.object) == WriteWhen::Absent;
@@ -129,7 +138,9 @@ impl Writer<'_> {
         }
         let (resource, namespace, name) = placed.at()?;
         let live = self.session.get(resource, namespace, name).await.map_err(|e| words(&e))?;
-        let uid = |live: &serde_json::Value| live.pointer("/metadata/uid").and_then(|uid| uid.as_str().map(str::to_owned));
+        let uid = |live: &serde_json::Value| {
+            live.pointer("/metadata/uid").and_then(|uid| uid.as_str().map(str::to_owned))
+        };
         Ok(live.filter(|live| {
             let going = live.pointer("/metadata/deletionTimestamp").is_some();
             !going && (absent_only || member.is_some_and(|m| m.uid.is_some() && m.uid == uid(live)))
@@ -142,7 +153,13 @@ impl Writer<'_> {
     }
 
     /// Deletes the hooks of a batch whose policy says so.
-    async fn hooks_done(&self, objects: &[Placed], batch: &Batch, policy: DeletePolicy, done: &mut Vec<Done>) {
+    async fn hooks_done(
+        &self,
+        objects: &[Placed],
+        batch: &Batch,
+        policy: DeletePolicy,
+        done: &mut Vec<Done>,
+    ) {
         for item in &batch.items {
             let Role::Hook(hook) = &self.order.roles[*item] else { continue };
             if !hook.delete.contains(&policy) {
@@ -167,4 +184,3 @@ impl Writer<'_> {
         let _ = self.hands.note(self.app, &done).await;
     }
 }
-

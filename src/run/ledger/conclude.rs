@@ -15,10 +15,10 @@ use crate::deploy::{Deployment, Event, StepOrder};
 use crate::ledger::Lease;
 use crate::ledger::edits::{self, Edits, Set};
 use crate::name::AppId;
-use crate::run::kubernetes::{self, Whose};
 use crate::record::{
     LedgerPosition, Outcome, OutcomeKind, Phase, Record, RecordKind, StepRecord, StepResult, StepStatus,
 };
+use crate::run::kubernetes::{self, Whose};
 
 /// What is known of a run when its verdict is.
 struct End {
@@ -233,12 +233,7 @@ impl End {
         }
     }
 
-    fn of(
-        drive: &Drive<'_, '_, '_>,
-        outcome: OutcomeKind,
-        steps: &[StepOrder],
-        ctx: &Context<'_>,
-    ) -> Self {
+    fn of(drive: &Drive<'_, '_, '_>, outcome: OutcomeKind, steps: &[StepOrder], ctx: &Context<'_>) -> Self {
         let said = drive.log.iter().find_map(|event| match event {
             Event::NotAnnounced { reason } | Event::Outrun { reason } => Some(reason.clone()),
             Event::Announced
