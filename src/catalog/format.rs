@@ -252,9 +252,11 @@ pub fn content(mut closure: Closure<'_>, jobs: Vec<Job>) -> Content {
 }
 
 /// A remote input as it may be shown.
-fn shown(remote: Remote) -> Remote {
-    let revision = remote.revision.split('&').next().unwrap_or("").to_owned();
-    Remote { what: without_credentials(&remote.what), revision, ..remote }
+fn shown(mut remote: Remote) -> Remote {
+    remote.what = without_credentials(&remote.what);
+    let end = remote.revision.find('&').unwrap_or(remote.revision.len());
+    remote.revision.truncate(end);
+    remote
 }
 
 /// A remote input at a revision.

@@ -14,7 +14,7 @@ use crate::change::{Change, ChangeKind, Difference};
 use crate::graph::Graph;
 use crate::ledger::plans::Snapshot;
 use crate::name::{AppId, AppKey, CommitId, Digest, Environment};
-use crate::object::{Object, canonical};
+use crate::object::{Object, ObjectKey, canonical};
 use crate::plan::{self, Plan};
 use crate::policy::{self, ApprovedPlan, ConfigState, Denied, Facts};
 use crate::problem::Problem;
@@ -135,19 +135,7 @@ pub fn plan(
         };
         after.insert(key.app, objects);
     }
-    let written: BTreeSet<&AppId> =
-        affected.values().filter(|a| a.action != Action::Verify).map(|a| &a.key.app).collect();
-    let held = match against {
-        Against::Ledger => before
-            .iter()
-            .filter(|(app, _)| !written.contains(app))
-            .flat_map(|(_, objects)| objects.iter().map(|object| object.key.clone()))
-            .collect(),
-        Against::Commit => BTreeSet::new(),
-    };
-    before.retain(|app, _| {
-        affected.keys().any(|key| key.app == *app && affected[key].action != Action::Verify)
-    });
+    let held = held(&mut before, &affected, against);
     let plan = plan::build(plan::Parts {
         environment,
         base: match comparison.base {
@@ -169,6 +157,23 @@ pub fn plan(
     let verdict = policy::decide(plan, &facts(world, environment, deployed, &problems, ask));
     let apps = comparison.head_catalog.apps.keys().filter(in_environment).count();
     Ok(Planned { verdict, affected, problems, apps })
+}
+
+/// Leaves in `before` the apps that are written. What the others have stays where
+/// it is, whoever had it before: it is no delete.
+fn held(
+    before: &mut BTreeMap<AppId, Vec<Object>>,
+    affected: &BTreeMap<AppKey, Affected>,
+    against: Against,
+) -> BTreeSet<ObjectKey> {
+    let written: BTreeSet<&AppId> =
+        affected.values().filter(|a| a.action != Action::Verify).map(|a| &a.key.app).collect();
+    let stays = before.extract_if(.., |app, _| !written.contains(app)).flat_map(|(_, objects)| objects);
+    let stays = stays.map(|object| object.key).collect();
+    match against {
+        Against::Ledger => stays,
+        Against::Commit => BTreeSet::new(),
+    }
 }
 
 /// Whether a plan has seen every app. Against the ledger base need not be
