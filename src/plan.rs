@@ -80,7 +80,7 @@ pub struct Target {
     /// The namespace of objects that name none; empty when there is none.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub namespace: String,
-    /// The ServiceAccount that the definition names; `None`: the one that is made
+    /// The `ServiceAccount` that the definition names; `None`: the one that is made
     /// of the app's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,

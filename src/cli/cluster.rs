@@ -49,7 +49,7 @@ pub fn run(global: &Global, args: &InitCluster, output: &Output) -> Result<u8, R
         match renders.head.get(key) {
             Some(AppRender::Objects(objects, _)) => accounts.push(of(app, objects.clone())),
             Some(AppRender::NotRendered(_) | AppRender::Failed(_)) | None => {
-                missing.push(key.app.to_string())
+                missing.push(key.app.to_string());
             }
         }
     }

@@ -21,7 +21,7 @@ pub const CREDENTIALS: &[&str] = &["kubernetes", "perApp"];
 pub const CREDENTIALS_KUBERNETES: &[&str] = &["audience"];
 /// How each app gets its own, one of them.
 pub const PER_APP: &[&str] = &["tokenRequest"];
-/// A token of the app's ServiceAccount.
+/// A token of the app's `ServiceAccount`.
 pub const TOKEN_REQUEST: &[&str] = &["lifetime"];
 /// Who runs, and which groups they are in.
 pub const IDENTITY: &[&str] = &["issuers", "agents", "workflows", "groups"];

@@ -60,7 +60,7 @@ pub enum PerApp {
     /// prepared yet, and said aloud.
     #[default]
     None,
-    /// A token of the app's ServiceAccount.
+    /// A token of the app's `ServiceAccount`.
     TokenRequest {
         /// How long it lives, 10 minutes at least.
         life: Duration,

@@ -37,7 +37,7 @@ pub struct Trust {
 pub struct Account {
     /// The app.
     pub app: AppId,
-    /// Its ServiceAccount.
+    /// Its `ServiceAccount`.
     pub account: String,
     /// The namespace of objects that name none.
     pub namespace: String,
@@ -81,7 +81,7 @@ fn runner(namespace: &str, trust: &Trust, accounts: &BTreeSet<&str>) -> Vec<Valu
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]},
     ]);
     let subject = json!([{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user(trust)}]);
-    pair(("Role", namespace, "luigi-runner"), rules, subject)
+    pair(("Role", namespace, "luigi-runner"), &rules, &subject)
 }
 
 fn of_app(control: &str, account: &Account, plurals: &BTreeMap<(String, String), String>) -> Vec<Value> {
@@ -119,7 +119,7 @@ fn of_app(control: &str, account: &Account, plurals: &BTreeMap<(String, String),
         let sets = json!({"apiGroups": ["apps"], "resources": ["replicasets", "controllerrevisions"],
                           "verbs": ["get", "list", "watch"]});
         rules.push(sets);
-        out.extend(pair(("Role", &namespace, &name), Value::Array(rules), subject.clone()));
+        out.extend(pair(("Role", &namespace, &name), &Value::Array(rules), &subject));
     }
     if !cluster.is_empty() {
         let rules = cluster.iter().flat_map(|((group, plural), names)| {
@@ -129,13 +129,13 @@ fn of_app(control: &str, account: &Account, plurals: &BTreeMap<(String, String),
                 json!({"apiGroups": [group], "resources": [plural], "verbs": ["create", "list", "watch"]}),
             ]
         });
-        out.extend(pair(("ClusterRole", "", &name), rules.collect(), subject));
+        out.extend(pair(("ClusterRole", "", &name), &rules.collect(), &subject));
     }
     out
 }
 
 /// A role and the binding that gives it.
-fn pair((kind, namespace, name): (&str, &str, &str), rules: Value, subjects: Value) -> Vec<Value> {
+fn pair((kind, namespace, name): (&str, &str, &str), rules: &Value, subjects: &Value) -> Vec<Value> {
     let group = "rbac.authorization.k8s.io";
     let mut metadata = json!({"name": name});
     if !namespace.is_empty() {

@@ -27,7 +27,7 @@ pub struct Setup {
 pub enum Credentials {
     /// The run's own token does everything.
     Own,
-    /// Each app has a ServiceAccount.
+    /// Each app has a `ServiceAccount`.
     PerApp,
 }
 

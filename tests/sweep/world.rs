@@ -134,7 +134,7 @@ impl<'c> World<'c> {
     }
 }
 
-/// The ServiceAccount of an app.
+/// The `ServiceAccount` of an app.
 fn account(app: &str) -> String {
     let id = luigi::name::AppId::parse(&format!("App/_/{app}")).unwrap();
     luigi::run::kubernetes::setup::account(&id, &luigi::plan::Target::default())

@@ -1,5 +1,5 @@
-//! One short-lived token for one app: a TokenRequest on the app's own
-//! ServiceAccount, bound to a Secret made for it. Deleting that Secret revokes
+//! One short-lived token for one app: a `TokenRequest` on the app's own
+//! `ServiceAccount`, bound to a Secret made for it. Deleting that Secret revokes
 //! the token.
 //!
 //! Whoever asks needs `create` on `serviceaccounts/token` of named accounts, and
@@ -26,7 +26,7 @@ pub const RUN_LABEL: &str = "luigi.dev/run";
 pub struct Asked {
     /// The control namespace, where the account and the Secret are.
     pub namespace: String,
-    /// The ServiceAccount.
+    /// The `ServiceAccount`.
     pub account: String,
     /// The Secret that the token is bound to; new for every grant.
     pub secret: String,
@@ -60,7 +60,7 @@ pub enum GrantError {
     /// The server gave something else than was asked for.
     #[error("the token for {account} is not what was asked for: {why}")]
     Differs {
-        /// The ServiceAccount.
+        /// The `ServiceAccount`.
         account: String,
         /// How it differs.
         why: String,

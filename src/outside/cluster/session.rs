@@ -100,7 +100,7 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { total: Duration::from_secs(60) }
+        Self { total: Duration::from_mins(1) }
     }
 }
 

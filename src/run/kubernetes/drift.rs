@@ -108,7 +108,7 @@ async fn one(hands: &Hands, app: AppId) -> AppDrift {
     let mut known: BTreeSet<ObjectKey> = BTreeSet::new();
     for placed in place(&app, &set.objects, &set.target, &kinds) {
         known.insert(placed.object.key.clone());
-        if !hands.is_part(&placed) {
+        if !Hands::is_part(&placed) {
             continue;
         }
         match object(&session, &placed).await {

@@ -22,7 +22,7 @@ pub const PROOF: Duration = Duration::from_secs(20);
 /// The credentials of one run.
 pub struct Grants {
     control: Session,
-    grants: BTreeMap<AppId, Grant>,
+    of: BTreeMap<AppId, Grant>,
     /// For apps without one of their own.
     own: Option<Session>,
     asked_at: Instant,
@@ -40,7 +40,7 @@ impl Grants {
         apps: &BTreeMap<AppId, Target>,
     ) -> (Self, NotGranted) {
         let mut this =
-            Self { control: control.clone(), grants: BTreeMap::new(), own: None, asked_at: Instant::now() };
+            Self { control: control.clone(), of: BTreeMap::new(), own: None, asked_at: Instant::now() };
         let Some(life) = cluster.life() else {
             this.own = Some(control.clone());
             return (this, NotGranted::new());
@@ -58,7 +58,7 @@ impl Grants {
         let mut failed = NotGranted::new();
         for (app, answer) in answers {
             match answer {
-                Ok(grant) => drop(this.grants.insert(app, grant)),
+                Ok(grant) => drop(this.of.insert(app, grant)),
                 Err(why) => drop(failed.insert(app, why)),
             }
         }
@@ -67,7 +67,7 @@ impl Grants {
 
     /// The app's own identity; `None` where it got none.
     pub fn session(&self, cluster: &Cluster, app: &AppId) -> Option<Session> {
-        match (&self.own, self.grants.get(app)) {
+        match (&self.own, self.of.get(app)) {
             (Some(own), _) => Some(own.clone()),
             (None, Some(grant)) => Some(cluster.server.session(grant.token.clone(), Patience::default())),
             (None, None) => None,
@@ -76,7 +76,7 @@ impl Grants {
 
     /// When the next renewal is due: at two thirds of the shortest life.
     pub fn renew_in(&self) -> Option<Duration> {
-        let life = self.grants.values().map(|grant| grant.asked.life).min()?;
+        let life = self.of.values().map(|grant| grant.asked.life).min()?;
         Some((life * 2 / 3).saturating_sub(self.asked_at.elapsed()))
     }
 
@@ -85,13 +85,13 @@ impl Grants {
     pub async fn renew(&mut self) {
         self.asked_at = Instant::now();
         let control = &self.control;
-        let renewed: Vec<(AppId, Option<Grant>)> = stream::iter(self.grants.clone())
+        let renewed: Vec<(AppId, Option<Grant>)> = stream::iter(self.of.clone())
             .map(|(app, grant)| async move { (app, control.regrant(&grant, SystemTime::now()).await.ok()) })
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
         for (app, grant) in renewed {
-            if let (Some(new), Some(old)) = (grant, self.grants.get_mut(&app)) {
+            if let (Some(new), Some(old)) = (grant, self.of.get_mut(&app)) {
                 *old = new;
             }
         }
@@ -103,7 +103,7 @@ impl Grants {
         let start = Instant::now();
         let control = self.control.with_patience(Patience { total: Duration::from_secs(10) });
         let control = &control;
-        stream::iter(self.grants.clone())
+        stream::iter(self.of.clone())
             .map(|(app, grant)| async move {
                 if let Err(error) = control.revoke(&grant).await {
                     return (app, Revocation::Failed { why: error.to_string() });
@@ -112,7 +112,7 @@ impl Grants {
                 (app, prove(&session, start, proof).await)
             })
             // All together: each waits for the same cache to forget.
-            .buffer_unordered(self.grants.len().max(1))
+            .buffer_unordered(self.of.len().max(1))
             .collect()
             .await
     }
@@ -129,7 +129,7 @@ impl Grants {
             revocation: revoked.get(app).map_or_else(|| "not tried".to_owned(), words),
             secret: grant.asked.secret.clone(),
         };
-        self.grants.iter().map(one).collect()
+        self.of.iter().map(one).collect()
     }
 }
 
@@ -144,10 +144,9 @@ fn words(revocation: &Revocation) -> String {
 async fn prove(session: &Session, start: Instant, proof: Duration) -> Revocation {
     let mut pause = Duration::from_millis(500);
     loop {
-        match session.is_accepted().await {
-            Ok(false) => return Revocation::Proved { after: start.elapsed() },
-            // Who cannot be asked has not said that it is dead.
-            Ok(true) | Err(_) => {}
+        // Who cannot be asked has not said that it is dead.
+        if matches!(session.is_accepted().await, Ok(false)) {
+            return Revocation::Proved { after: start.elapsed() };
         }
         if start.elapsed() + pause >= proof {
             return Revocation::Pending;

@@ -164,7 +164,7 @@ impl Hands {
 
     /// Whether an object is waited for once all is written: hooks have been, and what
     /// is never written is nobody's.
-    pub(super) fn is_part(&self, placed: &Placed) -> bool {
+    pub(super) fn is_part(placed: &Placed) -> bool {
         matches!(role(&placed.object, &mut Vec::new()), Role::Part)
             && write_when(&placed.object) != WriteWhen::Never
     }

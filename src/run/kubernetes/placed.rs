@@ -3,7 +3,7 @@
 //!
 //! The mark is what tells an object that Luigi wrote from another's of the same
 //! name, should a run die before it has written down what it wrote: of one that
-//! sets no field (a bare ServiceAccount or Namespace) the server keeps no manager.
+//! sets no field (a bare `ServiceAccount` or Namespace) the server keeps no manager.
 //!
 //! Asks nothing.
 
@@ -77,7 +77,7 @@ impl Placed {
             if let Some(metadata) = object.json.get_mut("metadata").and_then(|m| m.as_object_mut()) {
                 match &namespace {
                     Some(namespace) => {
-                        drop(metadata.insert("namespace".to_owned(), namespace.clone().into()))
+                        drop(metadata.insert("namespace".to_owned(), namespace.clone().into()));
                     }
                     None => drop(metadata.remove("namespace")),
                 }

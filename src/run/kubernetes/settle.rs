@@ -63,7 +63,7 @@ impl Hands {
         let kinds = self.kinds().await;
         let mut objects = Vec::new();
         for placed in place(app, &set.objects, &set.target, &kinds) {
-            if self.is_part(&placed) {
+            if Self::is_part(&placed) {
                 objects.push(self.located(&placed).await?);
             }
         }
@@ -151,6 +151,7 @@ impl Waiting {
     }
 
     /// Those that are not ready, with why; or the first that has failed.
+    #[expect(clippy::result_large_err, reason = "made once, when the app has failed")]
     fn open(&mut self, now: i64) -> Result<Vec<(ObjectKey, String)>, (ObjectKey, Unhealthy)> {
         let budget = Budget::default();
         let nothing = Applied::default();

@@ -100,7 +100,7 @@ pub fn control_namespace(environment: &Environment, config: &Kubernetes) -> Stri
     config.namespace.clone().unwrap_or_else(|| format!("luigi-{}", environment.as_str().replace('.', "-")))
 }
 
-/// The ServiceAccount of an app: the one its definition names, or one made of its
+/// The `ServiceAccount` of an app: the one its definition names, or one made of its
 /// id. A name of a cluster has no capitals and no `:`; the digest tells apart what
 /// that would make the same.
 pub fn account(app: &AppId, target: &Target) -> String {
