@@ -57,7 +57,7 @@ fn a_broken_image_puts_the_whole_set_back() {
         .iter()
         .map(|(app, _)| {
             let image = if *app == "web" { "registry.example/app:broken" } else { "registry.example/app:2" };
-            (format!("content/{app}/app.yaml"), fleet.content(app, image, 2))
+            (format!("content/{app}/app.yaml"), Fleet::content(app, image, 2))
         })
         .collect();
     fleet.commit(&files);
@@ -84,7 +84,7 @@ fn what_is_gone_is_pruned_once_it_is_confirmed() {
     assert_eq!(fleet.deploy().0, Some(0));
     std::fs::remove_file(fleet.scratch.path().join("apps/web.yaml")).unwrap();
     // An object of another app goes, too: within the threshold.
-    let api = fleet.content("api", "registry.example/app:1", 1);
+    let api = Fleet::content("api", "registry.example/app:1", 1);
     let (without, _) = api.rsplit_once("---").unwrap();
     fleet.change("api", without.to_owned());
     let (code, record) = fleet.deploy();
@@ -119,7 +119,7 @@ fn set_up(fleet: &Fleet<'_>) {
         "--protected-environment",
         cluster::ENVIRONMENT,
         "--issuer",
-        &issuer.url(),
+        issuer.url(),
         "--issuer-authority",
         authority.to_str().unwrap(),
     ]);
@@ -176,12 +176,12 @@ fn what_an_app_may_not_do_is_told_before_anything_is_written() {
     set_up(&fleet);
     job(&fleet);
     // One app tries the namespace of another; one wants a kind that it was not given.
-    let elsewhere = fleet.content("web", "registry.example/app:1", 1).replace(
+    let elsewhere = Fleet::content("web", "registry.example/app:1", 1).replace(
         "kind: Service\nmetadata: {name: web}",
         &format!("kind: Service\nmetadata: {{name: web, namespace: {}}}", fleet.namespace("db")),
     );
     let role = "---\napiVersion: batch/v1\nkind: Job\nmetadata: {name: api}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}\n";
-    let api = fleet.content("api", "registry.example/app:1", 1) + role;
+    let api = Fleet::content("api", "registry.example/app:1", 1) + role;
     fleet.commit(&[("content/web/app.yaml".to_owned(), elsewhere), ("content/api/app.yaml".to_owned(), api)]);
     let (code, record) = fleet.deploy();
     assert_eq!(code, Some(4), "{record:#}");

@@ -49,7 +49,7 @@ impl<'c> Fleet<'c> {
         for (app, needs) in shape {
             cluster.kubectl(&["create", "namespace", &this.namespace(app)]);
             files.push((format!("apps/{app}.yaml"), this.definition(app, needs)));
-            files.push((format!("content/{app}/app.yaml"), this.content(app, "registry.example/app:1", 1)));
+            files.push((format!("content/{app}/app.yaml"), Self::content(app, "registry.example/app:1", 1)));
         }
         this.commit(&files);
         this
@@ -74,7 +74,7 @@ impl<'c> Fleet<'c> {
     }
 
     /// A Deployment, a ConfigMap and a Service.
-    pub fn content(&self, app: &str, image: &str, replicas: u32) -> String {
+    pub fn content(app: &str, image: &str, replicas: u32) -> String {
         format!(
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {app}}}\ndata: {{image: '{image}'}}\n---\n\
              apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {app}}}\nspec:\n  replicas: {replicas}\n  \
