@@ -3,6 +3,7 @@
 use super::args::{Commits, Global, Graph, GraphFormat};
 use super::output::Output;
 use crate::affected::Affected;
+use crate::catalog::Completeness;
 use crate::name::AppKey;
 use crate::report::json::GraphReport;
 use crate::report::view::{GraphView, NodeView};
@@ -49,9 +50,24 @@ pub fn run(global: &Global, args: &Graph, output: &Output) -> Result<u8, RunErro
             output.problems(&comparison.problems);
         }
     }
+    if comparison.completeness == Completeness::Incomplete
+        && let Some(mark) = comment(args.format)
+    {
+        output.data(&format!("{mark}NOT COMPLETE: problems may hide apps; who is not named here may be affected\n"));
+    }
     // The process ends here: to free a hundred thousand values one by one is lost time.
     std::mem::forget((world, comparison, graph));
     Ok(exit::OK)
+}
+
+/// What begins a line that is for people; `None`: the format says it itself.
+fn comment(format: GraphFormat) -> Option<&'static str> {
+    match format {
+        GraphFormat::Text => Some(""),
+        GraphFormat::Mermaid => Some("%% "),
+        GraphFormat::Dot => Some("// "),
+        GraphFormat::Json => None,
+    }
 }
 
 /// The repository, base and head for local use.
@@ -87,7 +103,6 @@ pub fn settle(
 
 /// What a report of two commits says.
 pub fn report(comparison: &Comparison, affected: Vec<Affected>) -> GraphReport {
-    use crate::catalog::Completeness;
     GraphReport {
         base: match comparison.base {
             Base::Commit(commit) => Some(commit),

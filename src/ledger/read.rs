@@ -217,13 +217,19 @@ fn objects_of(files: &dyn Files, of: &RepoPath, app: &AppId) -> Result<Vec<Objec
     parse_objects(&at, &bytes)
 }
 
-/// Every deployed app with its objects.
+/// Every deployed app with its objects; a set that is not the one delivered is a
+/// fault: what compares with it would call it deployed.
 pub fn stored(files: &dyn Files, state: &LedgerState) -> Result<BTreeMap<AppId, Stored>, LedgerError> {
     state
         .apps
         .iter()
         .map(|(id, app)| {
             let objects = objects(files, &state.environment, id)?;
+            if Digest::of(&crate::object::canonical(&objects)) != app.digest {
+                let at = path::objects(&path::app(&path::environment(&state.environment), id));
+                let why = "its objects are not those that were delivered";
+                return Err(LedgerError::fault(Code::LedgerState, &at, why));
+            }
             Ok((id.clone(), Stored { app: app.clone(), objects }))
         })
         .collect()

@@ -259,6 +259,6 @@ fn deletes(plan: &Plan, facts: &Facts<'_>) -> Say {
     let message = format!("this deletes {what}");
     Err(vec![
         problem(Code::DeleteUnconfirmed, message)
-            .help(format!("Look at them, then run again with --confirm {}.", plan.digest)),
+            .help(format!("Look at them, then run again with --confirm {}", plan.digest)),
     ])
 }

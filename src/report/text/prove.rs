@@ -147,7 +147,11 @@ fn sums(page: &mut Page, proof: &Proof) {
         let text = format!("  in {} problems may hide apps from both sides", plural(incomplete, "pair"));
         page.paragraph(2, &[span(Ink::Warn, text)]);
     }
-    let (ink, word) = if totals.misses == 0 { (Ink::Good, "proved: ") } else { (Ink::Alarm, "NOT PROVED: ") };
+    let (ink, word) = match (totals.misses, incomplete) {
+        (0, 0) => (Ink::Good, "proved: "),
+        (0, _) => (Ink::Warn, "proved for what could be seen: "),
+        _ => (Ink::Alarm, "NOT PROVED: "),
+    };
     page.line(&[
         span(ink, word),
         span(ink, if totals.misses == 1 { "1 miss".to_owned() } else { format!("{} misses", totals.misses) }),
