@@ -119,7 +119,7 @@ const CASES: &[Case] = &[
     (
         "what is deployed is edited",
         |c| replace(c, &format!("{DB}/objects.yaml"), "v2", "v9"),
-        &[],
+        &["L0804", "environments/staging/App/_/db/objects.yaml"],
         &["L0804", "environments/staging/App/_/db/objects.yaml"],
     ),
     (
