@@ -53,7 +53,9 @@ pub fn run(global: &Global, args: &Graph, output: &Output) -> Result<u8, RunErro
     if comparison.completeness == Completeness::Incomplete
         && let Some(mark) = comment(args.format)
     {
-        output.data(&format!("{mark}NOT COMPLETE: problems may hide apps; who is not named here may be affected\n"));
+        output.data(&format!(
+            "{mark}NOT COMPLETE: problems may hide apps; who is not named here may be affected\n"
+        ));
     }
     // The process ends here: to free a hundred thousand values one by one is lost time.
     std::mem::forget((world, comparison, graph));
