@@ -38,6 +38,8 @@ fn map_owned<'v>(fields: &Value, desired: Option<&'v Map<String, Value>>, path: 
             || value.is_null()
             || match fields.get(format!("f:{key}")) {
                 Some(fields) => value_owned(fields, value, path),
+                // Of metadata that only says which object it is, nobody owns anything.
+                None if path.as_slice() == ["metadata"] => map_owned(&Value::Null, value.as_object(), path),
                 // A mapping may be owned through what is in it only.
                 None => false,
             };
@@ -125,5 +127,8 @@ mod tests {
         let mut more = desired();
         more["spec"]["paused"] = json!(true);
         assert!(!owns(&live(&owned()), "luigi", &more), "a field that was never applied");
+        let mut more = desired();
+        more["metadata"]["labels"] = json!({"a": "b"});
+        assert!(!owns(&live(&owned()), "luigi", &more), "a label that was never applied");
     }
 }
